@@ -1,0 +1,1 @@
+"""Make a machine ready: JARs, demo data, a standalone cluster on loopback."""

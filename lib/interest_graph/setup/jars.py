@@ -1,0 +1,133 @@
+"""Put the JARs that Spark needs into this environment's pyspark, once, each by its SHA-256.
+
+Lying in pyspark's jars folder they are on the class path of spark-submit, of standalone masters
+and workers and of notebooks alike, so the session adds nothing and no network is needed later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from interest_graph.errors import EnvironmentProblem, InterestGraphError
+from interest_graph.setup import graphframes_jar
+from interest_graph.setup.ivy import Coordinates, resolve
+
+
+@dataclass(frozen=True)
+class PinnedJar:
+    """A JAR of the environment: where it comes from and the only digest accepted."""
+
+    coordinates: Coordinates
+    sha256: str
+
+
+DELTA = PinnedJar(
+    Coordinates("io.delta", "delta-spark_2.12", "3.3.3"),
+    "4912bf902a1c453aba3bd838ff212dedd357155212f9bb37a6b47d97f2827ebc",
+)
+DELTA_STORAGE = PinnedJar(
+    Coordinates("io.delta", "delta-storage", "3.3.3"),
+    "45ad193053fd30cebe6d9ab1889873cde39b223a0f210e00ebee8b6642476901",
+)
+GRAPHFRAMES = PinnedJar(
+    graphframes_jar.COORDINATES,
+    "f9f76e25e6edca12807110bb9503894a1f3b2a3156e7b01bd6e6b40a1371384f",
+)
+JARS = (DELTA, DELTA_STORAGE, GRAPHFRAMES)
+
+
+def jars_folder() -> Path:
+    """Return the jars folder of the pyspark of this environment."""
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise EnvironmentProblem("pyspark is not installed: run make setup")
+    return Path(spec.origin).parent / "jars"
+
+
+def missing_jars(folder: Path) -> list[PinnedJar]:
+    """Return the JARs that are absent from the folder or have another digest."""
+    return [jar for jar in JARS if not _is_right(folder / jar.coordinates.file_name, jar)]
+
+
+def install_jars(folder: Path, *, say: Callable[[str], None]) -> int:
+    """Fetch what is missing into the folder; return how many JARs were put there."""
+    missing = missing_jars(folder)
+    for jar in missing:
+        with tempfile.TemporaryDirectory() as scratch:
+            source = _fetch(jar, folder, Path(scratch), say)
+            _place(source, folder / jar.coordinates.file_name)
+        say(f"{jar.coordinates.file_name}: installed")
+    return len(missing)
+
+
+def _fetch(
+    jar: PinnedJar, folder: Path, scratch: Path, say: Callable[[str], None]
+) -> Path:
+    if jar is GRAPHFRAMES:
+        return _fetch_graphframes(jar, folder, scratch, say)
+    resolve(jar.coordinates, folder, scratch)
+    return _checked(scratch / jar.coordinates.file_name, jar)
+
+
+def _fetch_graphframes(
+    jar: PinnedJar, folder: Path, scratch: Path, say: Callable[[str], None]
+) -> Path:
+    """Take GraphFrames by its coordinates, or else the same classes out of the carrier."""
+    target = scratch / jar.coordinates.file_name
+    try:
+        graphframes_jar.from_coordinates(folder, target)
+        return _checked(target, jar)
+    except EnvironmentProblem as problem:
+        say(f"{problem}; taking the same classes out of the wheel {graphframes_jar.CARRIER.name}")
+    graphframes_jar.from_carrier(target)
+    return _checked(target, jar)
+
+
+def _checked(path: Path, jar: PinnedJar) -> Path:
+    if not path.exists():
+        raise EnvironmentProblem(f"{jar.coordinates}: resolved, but without a JAR")
+    found = _digest(path)
+    if found != jar.sha256:
+        raise EnvironmentProblem(f"{jar.coordinates}: SHA-256 is {found}, not {jar.sha256}")
+    return path
+
+
+def _is_right(path: Path, jar: PinnedJar) -> bool:
+    return path.is_file() and _digest(path) == jar.sha256
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _place(source: Path, target: Path) -> None:
+    """Move the file in one step, so that an interrupted set-up leaves no half JAR."""
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as partial:
+        with source.open("rb") as whole:
+            shutil.copyfileobj(whole, partial)
+    os.chmod(partial.name, 0o644)
+    os.replace(partial.name, target)
+
+
+def main() -> int:
+    """Install the JARs, say one line each; return the exit code."""
+    try:
+        installed = install_jars(jars_folder(), say=print)
+    except InterestGraphError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print("JARs: all in place" if not installed else f"JARs: {installed} installed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
