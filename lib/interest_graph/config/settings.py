@@ -1,0 +1,48 @@
+"""The root of the configuration tree."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from interest_graph.config.base import Section
+from interest_graph.config.clean import CleanConfig
+from interest_graph.config.evaluate import EvaluateConfig
+from interest_graph.config.features import FeaturesConfig
+from interest_graph.config.graph import GraphConfig
+from interest_graph.config.recommend import RecommendConfig
+from interest_graph.config.sources import SourceConfig
+from interest_graph.config.train import TrainConfig
+
+
+def _unique_names(sources: list[SourceConfig]) -> list[SourceConfig]:
+    names = [source.name for source in sources]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"source names must differ; twice: {', '.join(twice)}")
+    return sources
+
+
+class WarehouseConfig(Section):
+    """Where the tables lie: under a folder, or in a catalog."""
+
+    table_root: str = "./warehouse"  # tables at <table_root>/<schema>/<table>
+    catalog: str | None = Field(default=None, pattern=r"^[a-z_][a-z0-9_]{0,254}$")  # overrides table_root
+    retry_attempts: int = Field(default=6, ge=1)  # on a conflict with another writer
+
+
+class Settings(Section):
+    """All settings of one pipeline."""
+
+    project: str = "interest-graph"
+    as_of: datetime | None = None  # nothing later is seen (UTC); without it, the time of the start
+    warehouse: WarehouseConfig = WarehouseConfig()
+    sources: Annotated[list[SourceConfig], AfterValidator(_unique_names)] = []
+    clean: CleanConfig = CleanConfig()
+    features: FeaturesConfig = FeaturesConfig()
+    graph: GraphConfig = GraphConfig()
+    train: TrainConfig = TrainConfig()
+    recommend: RecommendConfig = RecommendConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()

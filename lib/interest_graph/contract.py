@@ -1,0 +1,63 @@
+"""What a table promises: its columns, key, layout and checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pyspark.sql.types import StructType
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+# Readable by every Delta reader: no deletion vectors, column mapping or v2 checkpoints.
+_PORTABLE = {"delta.enableDeletionVectors": "false"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A declared Delta table.
+
+    name: `schema.table`; columns: DDL, also usable as a pandas UDF schema;
+    key: columns that identify a row; checks: constraint name -> SQL predicate that every row meets;
+    writer: the job that writes it.
+    """
+
+    name: str
+    columns: str
+    key: tuple[str, ...]
+    writer: str
+    comment: str
+    partition_by: tuple[str, ...] = ()
+    checks: dict[str, str] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def schema(self) -> StructType:
+        """The columns as a StructType; needs a live session, hence computed on use."""
+        parsed = StructType.fromDDL(self.columns)
+        return parsed
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns' names in order."""
+        return self.schema.names
+
+    @property
+    def delta_properties(self) -> dict[str, str]:
+        """Delta table properties: portability, CHECK constraints, and the table's own."""
+        constraints = {f"delta.constraints.{name}": rule for name, rule in self.checks.items()}
+        return {**_PORTABLE, **constraints, **self.properties}
+
+    def problems(self, frame: DataFrame) -> list[str]:
+        """Every way in which the frame's columns differ from the contract; empty when none."""
+        expected = {column.name: column.dataType for column in self.schema}
+        actual = {column.name: column.dataType for column in frame.schema}
+        lacking = [f"lacks {name}" for name in expected if name not in actual]
+        extra = [f"has unknown column {name}" for name in actual if name not in expected]
+        wrong = [
+            f"{name} is {actual[name].simpleString()}, not {kind.simpleString()}"
+            for name, kind in expected.items()
+            if name in actual and actual[name] != kind
+        ]
+        return lacking + extra + wrong

@@ -1,0 +1,76 @@
+"""Every error that a user of the suite can meet; each message fits one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+class InterestGraphError(Exception):
+    """Base of the suite's own errors. `exit_code` is what a job ends with."""
+
+    exit_code = 1
+
+
+class ConfigError(InterestGraphError):
+    """A setting is unknown, wrong or missing."""
+
+    exit_code = 2
+
+    def __init__(self, key: str, problem: str, allowed: Iterable[object] | None = None) -> None:
+        # e.g. graph.prune: unknown setting; allowed: min_weight, top_k
+        choices = f"; allowed: {', '.join(map(str, allowed))}" if allowed is not None else ""
+        super().__init__(f"{key}: {problem}{choices}")
+        self.key, self.problem = key, problem
+
+
+class ContractError(InterestGraphError):
+    """A frame does not match the table it is read from or written to."""
+
+    exit_code = 3
+
+    def __init__(self, table: str, problems: Sequence[str]) -> None:
+        # e.g. graph.edges: lacks dst; weight is int, not double
+        super().__init__(f"{table}: {'; '.join(problems)}")
+        self.table, self.problems = table, list(problems)
+
+
+class MissingTableError(ContractError):
+    """A table that a job reads has not been written yet."""
+
+    def __init__(self, table: str, writer: str) -> None:
+        super().__init__(table, [f"does not exist yet; the {writer} job writes it"])
+        self.writer = writer
+
+
+class DataError(InterestGraphError):
+    """The data breaks a promise: what, how many rows, and up to five sample keys."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, count: int | None = None, samples: Sequence[object] = ()) -> None:
+        rows = f" ({count} rows)" if count is not None else ""
+        keys = f"; for example {', '.join(map(str, samples[:5]))}" if samples else ""
+        super().__init__(f"{what}{rows}{keys}")
+        self.count, self.samples = count, list(samples[:5])
+
+
+class ConflictError(InterestGraphError):
+    """Another job kept changing the same table until the retries ran out."""
+
+    exit_code = 4
+
+
+class EnvironmentProblem(InterestGraphError):
+    """Something that the suite stands on is missing or of another version."""
+
+    exit_code = 5
+
+
+class TrainingError(InterestGraphError):
+    """Training diverged or cannot start; names the shard where one is at fault."""
+
+    exit_code = 6
+
+    def __init__(self, what: str, shard_id: int | None = None) -> None:
+        super().__init__(what if shard_id is None else f"shard {shard_id}: {what}")
+        self.shard_id = shard_id

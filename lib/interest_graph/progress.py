@@ -1,0 +1,43 @@
+"""Shows what a run is doing: a line a phase, with Spark's tasks while it lasts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.sql import SparkSession
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+console = Console(stderr=True)
+
+_POLL_SECONDS = 0.5
+
+
+@contextmanager
+def phase(spark: SparkSession, title: str) -> Iterator[None]:
+    """Show `title` with a bar of Spark's running tasks until the block ends."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    ended = threading.Event()
+    with Progress(*columns, console=console, transient=True) as progress:
+        watcher = threading.Thread(
+            target=_watch, args=(spark, progress, title, ended), daemon=True, name="progress"
+        )
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
+
+
+def _watch(spark: SparkSession, progress: Progress, title: str, ended: threading.Event) -> None:
+    bar = progress.add_task(title, total=None)
+    tracker = spark.sparkContext.statusTracker()
+    while not ended.wait(_POLL_SECONDS):
+        stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]
+        running = [stage for stage in stages if stage is not None]
+        total = sum(stage.numTasks for stage in running)
+        done = sum(stage.numCompletedTasks for stage in running)
+        progress.update(bar, total=total or None, completed=done)

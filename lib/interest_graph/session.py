@@ -1,0 +1,116 @@
+"""Opens the one Spark session of a run, setting only what its surroundings left open."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+
+from interest_graph.errors import ConfigError
+
+_DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+_ALWAYS = {
+    **_DELTA,
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.cleaner.referenceTracking.cleanCheckpoints": "true",  # else rdd-* folders pile up
+    "spark.ui.showConsoleProgress": "false",  # rich shows progress; both write carriage returns
+    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|hmac|pepper|credential",
+}
+_QUIET_LOG = "-Dlog4j2.level=ERROR -Dlog4j.rootLogger.level=ERROR"
+
+
+def open_session(
+    app_name: str, *, checkpoint_root: str | None = None, settings: Mapping[str, str] | None = None
+) -> SparkSession:
+    """Return the active session, or open one.
+
+    A session that spark-submit or Databricks prepared keeps every setting that it has; what is
+    absent is set. `settings` are Spark settings of a properties file, for starts without spark-submit.
+    """
+    active = SparkSession.getActiveSession()
+    if active is None:
+        _point_workers_at_this_python()
+        active = _build(app_name, dict(settings or {}))
+    if checkpoint_root is not None:
+        _set_checkpoint_folder(active, checkpoint_root)
+    return active
+
+
+def read_properties(path: str | Path) -> dict[str, str]:
+    """Read a spark-submit properties file: `key value` or `key=value` lines and # comments."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be read ({error.strerror})") from None
+    stripped = (line.strip() for line in lines)
+    pairs = (
+        line.replace("=", " ", 1).split(None, 1)
+        for line in stripped
+        if line and not line.startswith("#")
+    )
+    return {pair[0]: pair[1].strip() if len(pair) > 1 else "" for pair in pairs}
+
+
+def _point_workers_at_this_python() -> None:
+    # Workers otherwise take python3 from PATH and lack pandas.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+
+
+def _build(app_name: str, settings: dict[str, str]) -> SparkSession:
+    conf = _submitted_conf() or SparkConf(loadDefaults=False).setAll(list(settings.items()))
+    for key, value in _defaults(conf.get("spark.master", "local[*]") or "local[*]").items():
+        conf.setIfMissing(key, value)
+    conf.setIfMissing("spark.app.name", app_name)
+    session = SparkSession.builder.config(conf=conf).getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _submitted_conf() -> SparkConf | None:
+    """What spark-submit was told, or None for a plain Python start."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return None
+    SparkContext._ensure_initialized()
+    return SparkConf()
+
+
+def _defaults(master: str) -> dict[str, str]:
+    if not master.startswith("local"):
+        return {**_ALWAYS, "spark.master": master}
+    # Executors are threads of this host: bind to it alone, and size for it.
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    return {
+        **_ALWAYS,
+        "spark.master": master,
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.memory": f"{_heap_mb()}m",
+        "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
+        "spark.databricks.delta.snapshotPartitions": "2",  # default 50: small logs, many tasks
+        "spark.ui.enabled": "false",
+        "spark.driver.extraJavaOptions": _QUIET_LOG,
+    }
+
+
+def _heap_mb() -> int:
+    """A third of the memory for the JVM, at most 8 GiB: Python workers need the rest."""
+    return int(min(8192, psutil.virtual_memory().total // 3 // 2**20))
+
+
+def _set_checkpoint_folder(spark: SparkSession, root: str) -> None:
+    context = spark.sparkContext
+    # getCheckpointDir is not in PySpark's own API for 3.5 without a JVM call
+    if context._jsc.sc().getCheckpointDir().isEmpty():
+        context.setCheckpointDir(root)

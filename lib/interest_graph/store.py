@@ -1,0 +1,246 @@
+"""Reads and writes the declared Delta tables; the only place that does."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+
+from delta.exceptions import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+)
+from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import MapType, StructField
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from interest_graph.config import WarehouseConfig
+from interest_graph.contract import Table
+from interest_graph.errors import (
+    ConfigError,
+    ConflictError,
+    ContractError,
+    DataError,
+    MissingTableError,
+)
+
+# Siblings, not subclasses of one another: every one must be named. Metadata and protocol
+# changes and two streams on one checkpoint are not listed: trying again would not help.
+_CONFLICTS = (
+    ConcurrentAppendException,
+    ConcurrentDeleteReadException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentWriteException,
+    DeltaConcurrentModificationException,
+)
+
+
+class Store:
+    """The tables of one warehouse.
+
+    Every write checks the frame against the table's contract, creates the table when it is
+    absent, tries again on another writer's conflict, and is one commit that carries `run_id`.
+    """
+
+    def __init__(self, spark: SparkSession, warehouse: WarehouseConfig, run_id: str) -> None:
+        self.spark, self.run_id = spark, run_id
+        self._warehouse = warehouse
+
+    def location(self, table: Table) -> str:
+        """Where the table lies: a path, or a three-part name when a catalog is configured."""
+        if self._warehouse.catalog is not None:
+            return f"{self._warehouse.catalog}.{table.name}"
+        return f"{absolute(self._warehouse.table_root)}/{table.name.replace('.', '/')}"
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table has been written."""
+        if self._warehouse.catalog is not None:
+            return self.spark.catalog.tableExists(self.location(table))
+        return DeltaTable.isDeltaTable(self.spark, self.location(table))
+
+    def read(self, table: Table, version: int | None = None) -> DataFrame:
+        """The table, at `version` if one is given. Raises MissingTableError, ContractError."""
+        if not self.exists(table):
+            raise MissingTableError(table.name, table.writer)
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        catalogued = self._warehouse.catalog is not None
+        location = self.location(table)
+        frame = reader.table(location) if catalogued else reader.load(location)
+        self._check(table, frame)
+        return frame
+
+    def version(self, table: Table) -> int:
+        """The table's newest Delta version; -1 when it has not been written."""
+        if not self.exists(table):
+            return -1
+        newest = self._delta(table).history(1).select("version").first()
+        return int(newest["version"]) if newest is not None else -1
+
+    def append(self, table: Table, frame: DataFrame) -> None:
+        """Add rows."""
+        self._write(table, frame, lambda: self._save(table, frame, "append"))
+
+    def replace(self, table: Table, frame: DataFrame, where: str | None = None) -> None:
+        """Replace all rows, or those that the predicate `where` selects, in one commit."""
+        options = {"replaceWhere": where} if where is not None else {}
+        self._write(table, frame, lambda: self._save(table, frame, "overwrite", options))
+
+    def merge(
+        self,
+        table: Table,
+        frame: DataFrame,
+        *,
+        update: bool = True,
+        delete_others: bool = False,
+        prune: str | None = None,
+    ) -> None:
+        """Insert rows with new keys; with `update`, bring changed rows up to date.
+
+        `delete_others` removes rows whose key the frame lacks. `prune` is a predicate on the
+        table (alias `old`) that limits the files looked at. Rows that are equal are not rewritten.
+        """
+
+        def run() -> None:
+            matches = [F.expr(f"old.{column} <=> new.{column}") for column in table.key]
+            condition = reduce(Column.__and__, matches)
+            if prune is not None:
+                condition = condition & F.expr(prune)
+            merge = self._delta(table).alias("old").merge(frame.alias("new"), condition)
+            if update:
+                merge = merge.whenMatchedUpdateAll(_differs(table))
+            merge = merge.whenNotMatchedInsertAll()
+            if delete_others:
+                merge = merge.whenNotMatchedBySourceDelete()
+            merge.execute()
+
+        self._write(table, frame, run)
+
+    def delete(self, table: Table, where: str) -> None:
+        """Delete the rows that the predicate selects."""
+        self._retry(table, lambda: self._delta(table).delete(where))
+
+    def create(self, table: Table) -> None:
+        """Create the table with its columns, comments, layout and checks unless it exists."""
+        if self.exists(table):
+            return
+        self._require_writable()
+        builder = DeltaTable.createIfNotExists(self.spark)
+        if self._warehouse.catalog is not None:
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.location(table).rsplit('.', 1)[0]}")
+            builder = builder.tableName(self.location(table))
+        else:
+            builder = builder.location(self.location(table))
+        builder = builder.addColumns(table.schema).partitionedBy(*table.partition_by)
+        for key, value in table.delta_properties.items():
+            builder = builder.property(key, value)
+        builder.comment(table.comment).execute()
+
+    def _delta(self, table: Table) -> DeltaTable:
+        if self._warehouse.catalog is not None:
+            return DeltaTable.forName(self.spark, self.location(table))
+        return DeltaTable.forPath(self.spark, self.location(table))
+
+    def _save(
+        self, table: Table, frame: DataFrame, mode: str, options: dict[str, str] | None = None
+    ) -> None:
+        columns = frame.select(*table.column_names)
+        writer = columns.write.format("delta").mode(mode).options(**(options or {}))
+        if self._warehouse.catalog is not None:
+            writer.saveAsTable(self.location(table))
+        else:
+            writer.save(self.location(table))
+
+    def _write(self, table: Table, frame: DataFrame, write: Callable[[], None]) -> None:
+        self._check(table, frame)
+        self.create(table)
+        # A session setting rather than a write option: MERGE and DELETE take no options.
+        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self._commit_note())
+        self._retry(table, write)
+
+    def _commit_note(self) -> str:
+        return json.dumps({"run_id": self.run_id})
+
+    def _retry(self, table: Table, write: Callable[[], None]) -> None:
+        policy = Retrying(
+            retry=retry_if_exception_type(_CONFLICTS),
+            wait=wait_random_exponential(multiplier=0.1, max=5),
+            stop=stop_after_attempt(self._warehouse.retry_attempts),
+            reraise=True,
+        )
+        try:
+            policy(write)
+        except _CONFLICTS as error:
+            raise ConflictError(f"{table.name}: another job keeps changing it") from error
+        except (Py4JJavaError, PySparkException) as error:
+            raise _translate(table, error) from error
+
+    def _check(self, table: Table, frame: DataFrame) -> None:
+        problems = table.problems(frame)
+        if problems:
+            raise ContractError(table.name, problems)
+
+    def _require_writable(self) -> None:
+        if self._warehouse.catalog is None:
+            require_writable(self._warehouse.table_root)
+
+
+def absolute(root: str) -> str:
+    """A local folder as an absolute path; URLs (s3a://, abfss://, dbfs:/) stay as they are."""
+    return root.rstrip("/") if ":/" in root else str(Path(root).expanduser().resolve())
+
+
+def require_writable(root: str) -> None:
+    """Raise ConfigError unless the local folder `root` can be created and written."""
+    if ":/" in root:
+        return
+    folder = Path(absolute(root))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f"_writable_{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            "warehouse.table_root", f"{folder} cannot be written ({error.strerror})"
+        ) from None
+
+
+def _differs(table: Table) -> Column:
+    """Whether a matched row has any other value than the stored one."""
+    others = [column for column in table.schema if column.name not in table.key]
+    changes = [~_comparable("old", column).eqNullSafe(_comparable("new", column)) for column in others]
+    return reduce(Column.__or__, changes, F.lit(False))
+
+
+def _comparable(side: str, column: StructField) -> Column:
+    """Spark compares no maps: their sorted entries stand for them."""
+    value = F.col(f"{side}.{column.name}")
+    return F.sort_array(F.map_entries(value)) if isinstance(column.dataType, MapType) else value
+
+
+def _translate(table: Table, error: Exception) -> Exception:
+    """One clear line for violations of a table's promises; anything else stays as it is."""
+    text = str(error)
+    if "DELTA_VIOLATE_CONSTRAINT" in text or "CHECK constraint" in text:
+        return DataError(f"{table.name}: a row breaks a check ({_line_with('constraint', text)})")
+    if "DELTA_NOT_NULL_CONSTRAINT" in text or "NOT NULL constraint" in text:
+        return DataError(f"{table.name}: a row has no value ({_line_with('NOT NULL', text)})")
+    if "DELTA_MULTIPLE_SOURCE_ROW" in text:
+        return DataError(f"{table.name}: two rows share one key ({', '.join(table.key)})")
+    return error
+
+
+def _line_with(word: str, text: str) -> str:
+    lines = (line.strip() for line in text.splitlines())
+    return next((line for line in lines if word.lower() in line.lower()), word)[:200]

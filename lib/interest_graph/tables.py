@@ -1,0 +1,324 @@
+"""Every table of the suite; the only coupling between its jobs."""
+
+from __future__ import annotations
+
+from interest_graph.contract import Table
+
+FILES = Table(
+    name="bronze.files",
+    columns="""
+        source       STRING NOT NULL COMMENT 'source name in the configuration',
+        path         STRING NOT NULL COMMENT 'file or folder as listed',
+        size_bytes   BIGINT NOT NULL COMMENT 'size when listed',
+        modified_ts  TIMESTAMP NOT NULL COMMENT 'modification time when listed',
+        batch_id     STRING NOT NULL COMMENT 'the ingest batch that took it in',
+        status       STRING NOT NULL COMMENT 'pending before its rows are written, done after',
+        n_rows       BIGINT COMMENT 'rows taken from it, null while pending'""",
+    key=("source", "path"),
+    writer="ingest",
+    comment="Ledger of input files; a pending batch is finished first by the next run",
+    checks={"known_status": "status IN ('pending', 'done')"},
+)
+
+EVENTS = Table(
+    name="bronze.events",
+    columns="""
+        source      STRING NOT NULL COMMENT 'source name in the configuration',
+        file        STRING NOT NULL COMMENT 'file that the record came from',
+        position    BIGINT NOT NULL COMMENT 'orders the records of one file',
+        event_id    STRING COMMENT 'id given by the producer, if any',
+        user_id     STRING COMMENT 'as received',
+        item_id     STRING COMMENT 'as received',
+        action      STRING COMMENT 'as received, before mapping',
+        event_time  STRING COMMENT 'as received, before parsing',
+        value       STRING COMMENT 'rating, price, seconds or count, as received',
+        user_agent  STRING COMMENT 'as received, if any',
+        payload     STRING COMMENT 'the rest of the record as JSON, or the raw line if unreadable',
+        is_readable BOOLEAN NOT NULL COMMENT 'false when the line could not be split into columns',
+        batch_id    STRING NOT NULL COMMENT 'the ingest batch that took it in'""",
+    key=("source", "file", "position"),
+    writer="ingest",
+    comment="Behaviour log records as received",
+    partition_by=("batch_id",),  # a re-run replaces exactly its batch; no other files are touched
+)
+
+INTERACTIONS = Table(
+    name="silver.interactions",
+    columns="""
+        event_id      STRING NOT NULL COMMENT 'given by the producer or derived from the content',
+        user_id       STRING NOT NULL COMMENT 'who',
+        item_id       STRING NOT NULL COMMENT 'what, canonical where items were merged',
+        action        STRING NOT NULL COMMENT 'configured action name',
+        event_ts      TIMESTAMP NOT NULL COMMENT 'when, UTC',
+        event_date    DATE NOT NULL COMMENT 'UTC day of event_ts',
+        value         DOUBLE COMMENT 'rating, price, seconds or count; null where the action has none',
+        session_id    STRING NOT NULL COMMENT 'run of one user without an inactivity gap',
+        dwell_seconds DOUBLE COMMENT 'time to the next event of the session, capped; null for its last',
+        source        STRING NOT NULL COMMENT 'source name in the configuration'""",
+    key=("event_id",),
+    writer="clean",
+    comment="Clean, deduplicated, sessionised facts: one thing one user did to one item",
+    partition_by=("event_date",),  # parallel daily writers must not conflict, merges must prune
+)
+
+QUARANTINE = Table(
+    name="silver.quarantine",
+    columns="""
+        source   STRING NOT NULL COMMENT 'source name in the configuration',
+        file     STRING NOT NULL COMMENT 'file that the record came from',
+        position BIGINT NOT NULL COMMENT 'orders the records of one file',
+        reasons  ARRAY<STRING> NOT NULL COMMENT 'every rule that the row breaks',
+        payload  STRING COMMENT 'the record as JSON, or the raw line',
+        batch_id STRING NOT NULL COMMENT 'the ingest batch that took it in'""",
+    key=("source", "file", "position"),
+    writer="clean",
+    comment="Refused records with the reasons",
+    checks={"has_reason": "size(reasons) > 0"},
+)
+
+USERS = Table(
+    name="silver.users",
+    columns="""
+        user_id    STRING NOT NULL COMMENT 'who',
+        attributes MAP<STRING, STRING> NOT NULL COMMENT 'age, gender, country ... as configured'""",
+    key=("user_id",),
+    writer="ingest",
+    comment="User attributes",
+)
+
+ITEMS = Table(
+    name="silver.items",
+    columns="""
+        item_id    STRING NOT NULL COMMENT 'what',
+        title      STRING COMMENT 'shown to people',
+        text       STRING COMMENT 'what the sentence encoder reads',
+        categories ARRAY<STRING> NOT NULL COMMENT 'categories, genres or tags; empty where unknown',
+        attributes MAP<STRING, STRING> NOT NULL COMMENT 'price, brand, year ... as configured'""",
+    key=("item_id",),
+    writer="ingest",
+    comment="Item attributes and texts",
+)
+
+SOCIAL_EDGES = Table(
+    name="silver.social_edges",
+    columns="""
+        user_id   STRING NOT NULL COMMENT 'who',
+        friend_id STRING NOT NULL COMMENT 'whom they follow, trust or befriended',
+        weight    DOUBLE NOT NULL COMMENT 'strength, 1 where the source gives none'""",
+    key=("user_id", "friend_id"),
+    writer="ingest",
+    comment="Given user-user relations",
+    checks={"positive_weight": "weight > 0"},
+)
+
+FEATURES = Table(
+    name="silver.features",
+    columns="""
+        item_id   STRING NOT NULL COMMENT 'what',
+        model     STRING NOT NULL COMMENT 'encoder that made the vector',
+        text_hash STRING NOT NULL COMMENT 'SHA-256 of the encoded text: an unchanged text is not encoded again',
+        vector    ARRAY<FLOAT> NOT NULL COMMENT 'unit length'""",
+    key=("item_id", "model"),
+    writer="featurize",
+    comment="Text vectors of items by encoder",
+)
+
+VERTICES = Table(
+    name="graph.vertices",
+    columns="""
+        graph_version STRING NOT NULL COMMENT 'settings, as-of time and input versions, digested',
+        id            STRING NOT NULL COMMENT 'u:<user_id>, i:<item_id> or t:<interest>',
+        kind          STRING NOT NULL COMMENT 'user, item or interest',
+        key           STRING NOT NULL COMMENT 'the id without its prefix',
+        name          STRING COMMENT 'title or interest name, for people'""",
+    key=("graph_version", "id"),
+    writer="build_graph",
+    comment="Vertices of the interest graph",
+    partition_by=("graph_version",),
+    checks={"known_kind": "kind IN ('user', 'item', 'interest')"},
+)
+
+EDGES = Table(
+    name="graph.edges",
+    columns="""
+        graph_version STRING NOT NULL COMMENT 'as in graph.vertices',
+        src           STRING NOT NULL COMMENT 'vertex id',
+        dst           STRING NOT NULL COMMENT 'vertex id',
+        kind          STRING NOT NULL COMMENT 'user_item, item_item, user_interest, item_interest or social',
+        weight        DOUBLE NOT NULL COMMENT 'interest at the as-of time (user_item), similarity otherwise',
+        n_events      BIGINT NOT NULL COMMENT 'events behind the edge; 0 where none',
+        first_ts      TIMESTAMP COMMENT 'first event behind the edge',
+        last_ts       TIMESTAMP COMMENT 'last event behind the edge'""",
+    key=("graph_version", "src", "dst", "kind"),
+    writer="build_graph",
+    comment="Pruned weighted edges of the interest graph",
+    partition_by=("graph_version",),
+    checks={"positive_weight": "weight > 0"},
+)
+
+GRAPH_METRICS = Table(
+    name="graph.metrics",
+    columns="""
+        graph_version STRING NOT NULL COMMENT 'as in graph.vertices',
+        stage         STRING NOT NULL COMMENT 'before or after pruning',
+        metric        STRING NOT NULL COMMENT 'for example edges.user_item, density, components',
+        value         DOUBLE NOT NULL COMMENT 'the measure'""",
+    key=("graph_version", "stage", "metric"),
+    writer="build_graph",
+    comment="Shape of the graph before and after pruning",
+    partition_by=("graph_version",),
+)
+
+COMMUNITIES = Table(
+    name="graph.communities",
+    columns="""
+        graph_version     STRING NOT NULL COMMENT 'as in graph.vertices',
+        id                STRING NOT NULL COMMENT 'vertex id',
+        component         BIGINT NOT NULL COMMENT 'connected component',
+        community         BIGINT NOT NULL COMMENT 'label propagation community',
+        pagerank          DOUBLE NOT NULL COMMENT 'unweighted PageRank, sums to 1',
+        weighted_pagerank DOUBLE NOT NULL COMMENT 'PageRank along edge weights, sums to 1',
+        core_number       BIGINT NOT NULL COMMENT 'largest k whose k-core holds the vertex',
+        degree            BIGINT NOT NULL COMMENT 'edges at the vertex',
+        weighted_degree   DOUBLE NOT NULL COMMENT 'their weights, summed'""",
+    key=("graph_version", "id"),
+    writer="build_graph",
+    comment="Structure of the graph per vertex",
+    partition_by=("graph_version",),
+)
+
+SHARDS = Table(
+    name="model.shards",
+    columns="""
+        model_run STRING NOT NULL COMMENT 'training run',
+        user_id   STRING NOT NULL COMMENT 'who',
+        shard_id  INT NOT NULL COMMENT 'unit of training work that holds all edges of the user',
+        n_edges   BIGINT NOT NULL COMMENT 'edges of the user'""",
+    key=("model_run", "user_id"),
+    writer="train",
+    comment="The partition of users into shards",
+    partition_by=("model_run",),
+)
+
+EMBEDDINGS = Table(
+    name="model.embeddings",
+    columns="""
+        model_run STRING NOT NULL COMMENT 'training run',
+        model     STRING NOT NULL COMMENT 'spectral, lightgcn ...',
+        kind      STRING NOT NULL COMMENT 'user or item',
+        key       STRING NOT NULL COMMENT 'user_id or item_id',
+        vector    ARRAY<FLOAT> NOT NULL COMMENT 'score of user and item is the inner product'""",
+    key=("model_run", "model", "kind", "key"),
+    writer="train",
+    comment="User and item vectors by training run",
+    partition_by=("model_run",),
+    checks={"known_kind": "kind IN ('user', 'item')"},
+)
+
+ITEM_WEIGHTS = Table(
+    name="model.item_weights",
+    columns="""
+        model_run STRING NOT NULL COMMENT 'training run',
+        model     STRING NOT NULL COMMENT 'spectral, ease, item_knn ...',
+        src       STRING NOT NULL COMMENT 'item of a user\'s history',
+        dst       STRING NOT NULL COMMENT 'item that it speaks for',
+        weight    FLOAT NOT NULL COMMENT 'added to the score of dst, times the weight of the history edge'""",
+    key=("model_run", "model", "src", "dst"),
+    writer="train",
+    comment="Item-item weights by training run; empty for models of vectors alone",
+    partition_by=("model_run",),
+)
+
+TRAINING_LOG = Table(
+    name="model.training_log",
+    columns="""
+        model_run      STRING NOT NULL COMMENT 'training run',
+        model          STRING NOT NULL COMMENT 'spectral, lightgcn ...',
+        round          INT NOT NULL COMMENT 'from 1',
+        shard_id       INT NOT NULL COMMENT 'shard; -1 for figures of the whole round',
+        loss           DOUBLE COMMENT 'mean loss of the round',
+        metric         DOUBLE COMMENT 'validation NDCG, on whole-round rows',
+        seconds        DOUBLE NOT NULL COMMENT 'wall time',
+        peak_memory_mb DOUBLE NOT NULL COMMENT 'peak resident memory of the worker'""",
+    key=("model_run", "model", "round", "shard_id"),
+    writer="train",
+    comment="Loss, metric, seconds and memory by round and shard",
+    partition_by=("model_run",),
+)
+
+MODELS = Table(
+    name="model.runs",
+    columns="""
+        model_run      STRING NOT NULL COMMENT 'training run',
+        model          STRING NOT NULL COMMENT 'spectral, lightgcn ...',
+        graph_version  STRING NOT NULL COMMENT 'graph that it was trained on',
+        as_of          TIMESTAMP NOT NULL COMMENT 'nothing later was seen',
+        parameters     STRING NOT NULL COMMENT 'training settings as JSON',
+        input_versions MAP<STRING, BIGINT> NOT NULL COMMENT 'Delta versions of the tables read',
+        n_users        BIGINT NOT NULL COMMENT 'users trained on',
+        n_items        BIGINT NOT NULL COMMENT 'items trained on',
+        n_edges        BIGINT NOT NULL COMMENT 'user-item edges trained on',
+        n_rounds       INT NOT NULL COMMENT 'rounds trained'""",
+    key=("model_run",),
+    writer="train",
+    comment="Training runs with parameters and lineage",
+)
+
+RECOMMENDATIONS = Table(
+    name="gold.recommendations",
+    columns="""
+        user_id       STRING NOT NULL COMMENT 'for whom',
+        rank          INT NOT NULL COMMENT 'from 1',
+        item_id       STRING NOT NULL COMMENT 'what',
+        score         DOUBLE NOT NULL COMMENT 'comparable within one user only',
+        strategy      STRING NOT NULL COMMENT 'model, or popularity for users without history',
+        reason        STRING NOT NULL COMMENT 'one line for people, from the graph path',
+        model_run     STRING NOT NULL COMMENT 'training run behind the score',
+        graph_version STRING NOT NULL COMMENT 'graph behind the score and the reason',
+        as_of         TIMESTAMP NOT NULL COMMENT 'nothing later was seen'""",
+    key=("user_id", "rank"),
+    writer="recommend",
+    comment="Top items per user, best first, with reasons and lineage",
+    checks={"rank_from_one": "rank >= 1"},
+)
+
+METRICS = Table(
+    name="gold.metrics",
+    columns="""
+        split      STRING NOT NULL COMMENT 'random, time or given, with its parameters',
+        model      STRING NOT NULL COMMENT 'ours or a baseline',
+        metric     STRING NOT NULL COMMENT 'precision, recall, f1, ndcg, mrr, map, hit_rate, coverage',
+        k          INT NOT NULL COMMENT 'list length',
+        value      DOUBLE NOT NULL COMMENT 'mean over users; coverage: share of items',
+        n_users    BIGINT NOT NULL COMMENT 'users with hold-out items',
+        seconds    DOUBLE NOT NULL COMMENT 'fit and top-k wall time',
+        as_of      TIMESTAMP NOT NULL COMMENT 'evaluation time'""",
+    key=("split", "model", "metric", "k"),
+    writer="evaluate",
+    comment="Ranking quality against baselines on held-out interactions",
+)
+
+RUNS = Table(
+    name="ops.runs",
+    columns="""
+        run_id         STRING NOT NULL COMMENT 'also in userMetadata of every commit of the run',
+        job            STRING NOT NULL COMMENT 'which job',
+        status         STRING NOT NULL COMMENT 'succeeded or failed',
+        as_of          TIMESTAMP NOT NULL COMMENT 'the run saw nothing later',
+        started_ts     TIMESTAMP NOT NULL COMMENT 'wall clock',
+        seconds        DOUBLE NOT NULL COMMENT 'wall time',
+        peak_memory_mb DOUBLE NOT NULL COMMENT 'driver process tree: JVM and Python workers on the driver host',
+        rows           MAP<STRING, BIGINT> NOT NULL COMMENT 'rows in, kept, dropped by reason',
+        reads          MAP<STRING, BIGINT> NOT NULL COMMENT 'Delta version of each table read',
+        writes         MAP<STRING, BIGINT> NOT NULL COMMENT 'Delta version of each table after the run',
+        fingerprint    STRING NOT NULL COMMENT 'digest of settings and input versions',
+        error          STRING COMMENT 'one line, for failed runs'""",
+    key=("run_id", "job"),
+    writer="every job",
+    comment="One row a run of a job",
+    checks={"known_status": "status IN ('succeeded', 'failed')"},
+)
+
+ALL_TABLES: dict[str, Table] = {
+    table.name: table for table in list(globals().values()) if isinstance(table, Table)
+}

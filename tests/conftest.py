@@ -1,0 +1,59 @@
+"""One local Spark session for the whole run, small and quiet."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Workers otherwise take python3 from PATH; the address keeps executors off the network.
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+
+TEST_SETTINGS = {
+    "spark.master": "local[2]",
+    "spark.driver.memory": "1500m",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    "spark.databricks.delta.snapshotPartitions": "2",  # default 50 tasks per snapshot
+    "spark.databricks.delta.log.cacheSize": "3",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
+    "spark.python.worker.faulthandler.enabled": "true",
+}
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A session as a job opens it, with two shuffle partitions."""
+    from interest_graph.session import open_session
+
+    folder = tmp_path_factory.mktemp("spark")
+    settings = {**TEST_SETTINGS, "spark.local.dir": str(folder / "local")}
+    session = open_session("tests", checkpoint_root=str(folder / "checkpoints"), settings=settings)
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    """An empty folder for tables."""
+    return tmp_path / "warehouse"
+
+
+@pytest.fixture
+def open_job(spark: Any, warehouse: Path) -> Callable[..., Any]:
+    """Opens a job on the temporary warehouse: open_job(graph={...}, as_of=...)."""
+    from datetime import UTC, datetime
+
+    from interest_graph.config import Settings
+    from interest_graph.job import Job
+
+    def make(as_of: datetime = datetime(2024, 1, 31, tzinfo=UTC), **sections: Any) -> Job:
+        tree = {"warehouse": {"table_root": str(warehouse)}, **sections}
+        return Job(Settings.model_validate(tree), spark, as_of)
+
+    return make
