@@ -1,7 +1,8 @@
-"""silver.interactions -> gold.metrics: ranking quality on held-out interactions, beside baselines."""
+"""silver.interactions -> gold.metrics: ranking quality beside baselines."""
+
+from interest_graph.steps.evaluate import STEP
 
 from interest_graph.job import launch
-from interest_graph.steps.evaluate import STEP
 
 if __name__ == "__main__":
     launch(STEP)

@@ -1,7 +1,8 @@
-"""files -> bronze.files, bronze.events, silver.users, silver.items, silver.social_edges: take in new files."""
+"""files -> bronze.*, silver.users, silver.items, silver.social_edges: take in new files."""
+
+from interest_graph.steps.ingest import STEP
 
 from interest_graph.job import launch
-from interest_graph.steps.ingest import STEP
 
 if __name__ == "__main__":
     launch(STEP)

@@ -22,7 +22,6 @@ from interest_graph.errors import ConfigError, EnvironmentProblem, InterestGraph
 from interest_graph.job import Job, Step, one_line, run_step
 from interest_graph.progress import console
 from interest_graph.session import open_session, read_properties
-from interest_graph.setup import cluster
 from interest_graph.store import Store
 
 STEPS = (
@@ -42,11 +41,15 @@ app.add_typer(cluster_app, name="cluster")
 
 Config = Annotated[Path, typer.Option("--config", help="The pipeline's YAML file.")]
 AsOf = Annotated[
-    datetime | None, typer.Option(help="See nothing later than this (UTC); default: the YAML's, or now.")
+    datetime | None,
+    typer.Option(help="See nothing later than this (UTC); default: the YAML's, or now."),
 ]
-Set = Annotated[list[str], typer.Option("--set", help="Override a setting, e.g. graph.min_weight=0.1.")]
+Set = Annotated[
+    list[str], typer.Option("--set", help="Override a setting, e.g. graph.min_weight=0.1.")
+]
 Properties = Annotated[
-    Path | None, typer.Option("--properties-file", help="Spark settings, where spark-submit is not used.")
+    Path | None,
+    typer.Option("--properties-file", help="Spark settings, where spark-submit is not used."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Run even when nothing has changed.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show stack traces and Spark's warnings.")]
@@ -94,7 +97,11 @@ def _step_command(names: list[str]) -> Callable[..., None]:
         def work() -> None:
             spark_settings = read_properties(properties_file) if properties_file else None
             job = Job.open(
-                str(config), overrides=overrides, as_of=as_of, spark_settings=spark_settings
+                str(config),
+                overrides=overrides,
+                as_of=as_of,
+                spark_settings=spark_settings,
+                verbose=verbose,
             )
             _require_healthy(job)
             for name in names:
@@ -151,7 +158,9 @@ app.command("run-all", help="Run every job, from files to the report, in one ses
 @app.command()
 def show(
     table: Annotated[str, typer.Argument(help="schema.table, e.g. gold.recommendations")],
-    config: Annotated[Path | None, typer.Option("--config", help="Whose warehouse; default ./warehouse.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Whose warehouse; default ./warehouse.")
+    ] = None,
     rows: Annotated[int, typer.Option(help="Rows to print.")] = 20,
     where: Annotated[str | None, typer.Option(help="SQL predicate.")] = None,
     verbose: Verbose = False,
@@ -179,7 +188,9 @@ def doctor(verbose: Verbose = False) -> None:
         results = checks.full(open_session("doctor"))
         for check in results:
             mark = "[green]ok[/green]  " if check.ok else "[red]FAIL[/red]"
-            console.print(f"{mark} {check.name}: {check.found}" + ("" if check.ok else f" - {check.advice}"))
+            console.print(
+                f"{mark} {check.name}: {check.found}" + ("" if check.ok else f" - {check.advice}")
+            )
         if not all(check.ok for check in results):
             raise EnvironmentProblem("the environment is incomplete")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
+from pyspark import SparkContext
 from pyspark.sql.types import StructType
 
 if TYPE_CHECKING:
@@ -12,6 +15,16 @@ if TYPE_CHECKING:
 
 # Readable by every Delta reader: no deletion vectors, column mapping or v2 checkpoints.
 _PORTABLE = {"delta.enableDeletionVectors": "false"}
+
+
+@cache
+def parse_ddl(columns: str) -> StructType:
+    """Column DDL as a StructType, NOT NULL and comments included; needs a live session."""
+    context = SparkContext._active_spark_context
+    if context is None or context._jvm is None:
+        raise RuntimeError("DDL is parsed by Spark: open a session first")
+    parsed = context._jvm.org.apache.spark.sql.types.StructType.fromDDL(columns)
+    return StructType.fromJson(json.loads(parsed.json()))
 
 
 @dataclass(frozen=True)
@@ -35,8 +48,7 @@ class Table:
     @property
     def schema(self) -> StructType:
         """The columns as a StructType; needs a live session, hence computed on use."""
-        parsed = StructType.fromDDL(self.columns)
-        return parsed
+        return parse_ddl(self.columns)
 
     @property
     def column_names(self) -> list[str]:

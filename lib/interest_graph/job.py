@@ -31,8 +31,9 @@ from interest_graph.store import Store, absolute, require_writable
 class Step:
     """A job's declaration.
 
-    settings: configuration sections that shape the result; optional: tables read where they exist;
-    always: run even when inputs and settings are those of the last run (the job keeps its own ledger).
+    settings: configuration sections that shape the result; optional: tables read where they
+    exist; always: run even when inputs and settings are those of the last run (for a job that
+    keeps its own ledger).
     """
 
     name: str
@@ -66,6 +67,7 @@ class Job:
         overrides: Sequence[str] = (),
         as_of: datetime | None = None,
         spark_settings: dict[str, str] | None = None,
+        verbose: bool = False,
     ) -> Job:
         """Open a job from a YAML file, for notebooks and the command line.
 
@@ -76,7 +78,9 @@ class Job:
         if settings.warehouse.catalog is None:
             require_writable(root)
         checkpoints = f"{absolute(root)}/_checkpoints"
-        spark = open_session(settings.project, checkpoint_root=checkpoints, settings=spark_settings)
+        spark = open_session(
+            settings.project, checkpoint_root=checkpoints, settings=spark_settings, verbose=verbose
+        )
         # The only place that reads the clock: stages get the time as a parameter.
         moment = as_of or settings.as_of or datetime.now(UTC).replace(microsecond=0)
         return cls(settings, spark, _as_utc(moment))

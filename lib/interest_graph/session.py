@@ -27,21 +27,27 @@ _ALWAYS = {
     "spark.ui.showConsoleProgress": "false",  # rich shows progress; both write carriage returns
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|hmac|pepper|credential",
 }
-_QUIET_LOG = "-Dlog4j2.level=ERROR -Dlog4j.rootLogger.level=ERROR"
+_QUIET_LOG = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
 
 
 def open_session(
-    app_name: str, *, checkpoint_root: str | None = None, settings: Mapping[str, str] | None = None
+    app_name: str,
+    *,
+    checkpoint_root: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    verbose: bool = False,
 ) -> SparkSession:
     """Return the active session, or open one.
 
     A session that spark-submit or Databricks prepared keeps every setting that it has; what is
-    absent is set. `settings` are Spark settings of a properties file, for starts without spark-submit.
+    absent is set. `settings` are those of a properties file, for starts without spark-submit.
+    Spark's own log is off unless `verbose`: a job's error is one line, not a task's stack trace.
     """
     active = SparkSession.getActiveSession()
     if active is None:
         _point_workers_at_this_python()
         active = _build(app_name, dict(settings or {}))
+        active.sparkContext.setLogLevel("WARN" if verbose else "OFF")
     if checkpoint_root is not None:
         _set_checkpoint_folder(active, checkpoint_root)
     return active
@@ -73,9 +79,7 @@ def _build(app_name: str, settings: dict[str, str]) -> SparkSession:
     for key, value in _defaults(conf.get("spark.master", "local[*]") or "local[*]").items():
         conf.setIfMissing(key, value)
     conf.setIfMissing("spark.app.name", app_name)
-    session = SparkSession.builder.config(conf=conf).getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    return session
+    return SparkSession.builder.config(conf=conf).getOrCreate()
 
 
 def _submitted_conf() -> SparkConf | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from functools import reduce
+from operator import and_, or_
 from pathlib import Path
 
 from delta.exceptions import (
@@ -113,7 +115,7 @@ class Store:
 
         def run() -> None:
             matches = [F.expr(f"old.{column} <=> new.{column}") for column in table.key]
-            condition = reduce(Column.__and__, matches)
+            condition = reduce(and_, matches)
             if prune is not None:
                 condition = condition & F.expr(prune)
             merge = self._delta(table).alias("old").merge(frame.alias("new"), condition)
@@ -135,6 +137,7 @@ class Store:
         if self.exists(table):
             return
         self._require_writable()
+        self._sign_commits()
         builder = DeltaTable.createIfNotExists(self.spark)
         if self._warehouse.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.location(table).rsplit('.', 1)[0]}")
@@ -164,14 +167,15 @@ class Store:
     def _write(self, table: Table, frame: DataFrame, write: Callable[[], None]) -> None:
         self._check(table, frame)
         self.create(table)
-        # A session setting rather than a write option: MERGE and DELETE take no options.
-        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self._commit_note())
         self._retry(table, write)
 
-    def _commit_note(self) -> str:
-        return json.dumps({"run_id": self.run_id})
+    def _sign_commits(self) -> None:
+        # A session setting rather than a write option: MERGE, DELETE and CREATE take no options.
+        note = json.dumps({"run_id": self.run_id})
+        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", note)
 
     def _retry(self, table: Table, write: Callable[[], None]) -> None:
+        self._sign_commits()
         policy = Retrying(
             retry=retry_if_exception_type(_CONFLICTS),
             wait=wait_random_exponential(multiplier=0.1, max=5),
@@ -219,8 +223,10 @@ def require_writable(root: str) -> None:
 def _differs(table: Table) -> Column:
     """Whether a matched row has any other value than the stored one."""
     others = [column for column in table.schema if column.name not in table.key]
-    changes = [~_comparable("old", column).eqNullSafe(_comparable("new", column)) for column in others]
-    return reduce(Column.__or__, changes, F.lit(False))
+    changes = [
+        ~_comparable("old", column).eqNullSafe(_comparable("new", column)) for column in others
+    ]
+    return reduce(or_, changes, F.lit(False))
 
 
 def _comparable(side: str, column: StructField) -> Column:
@@ -231,16 +237,10 @@ def _comparable(side: str, column: StructField) -> Column:
 
 def _translate(table: Table, error: Exception) -> Exception:
     """One clear line for violations of a table's promises; anything else stays as it is."""
-    text = str(error)
-    if "DELTA_VIOLATE_CONSTRAINT" in text or "CHECK constraint" in text:
-        return DataError(f"{table.name}: a row breaks a check ({_line_with('constraint', text)})")
-    if "DELTA_NOT_NULL_CONSTRAINT" in text or "NOT NULL constraint" in text:
-        return DataError(f"{table.name}: a row has no value ({_line_with('NOT NULL', text)})")
-    if "DELTA_MULTIPLE_SOURCE_ROW" in text:
+    found = re.search(r"\[(DELTA_\w+)(?:\.\w+)?\]\s*(.+)", str(error))
+    kind, detail = found.groups() if found else ("", "")
+    if "CONSTRAINT" in kind:
+        return DataError(f"{table.name}: {detail.strip()}")
+    if "MULTIPLE_SOURCE_ROW" in kind:
         return DataError(f"{table.name}: two rows share one key ({', '.join(table.key)})")
     return error
-
-
-def _line_with(word: str, text: str) -> str:
-    lines = (line.strip() for line in text.splitlines())
-    return next((line for line in lines if word.lower() in line.lower()), word)[:200]

@@ -13,7 +13,9 @@ class SplitConfig(Section):
     """One way to hold out interactions."""
 
     kind: Literal["random", "time", "given"] = "random"
-    train_fraction: float = Field(default=0.75, gt=0, lt=1)  # random: of each item; time: of all events
+    train_fraction: float = Field(
+        default=0.75, gt=0, lt=1
+    )  # random: of each item; time: of all events
     seed: NonNegativeInt = 42
     train_source: str | None = None  # given: source names whose interactions are the train ...
     test_source: str | None = None  # ... and the test part

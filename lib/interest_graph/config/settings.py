@@ -29,7 +29,9 @@ class WarehouseConfig(Section):
     """Where the tables lie: under a folder, or in a catalog."""
 
     table_root: str = "./warehouse"  # tables at <table_root>/<schema>/<table>
-    catalog: str | None = Field(default=None, pattern=r"^[a-z_][a-z0-9_]{0,254}$")  # overrides table_root
+    catalog: str | None = Field(
+        default=None, pattern=r"^[a-z_][a-z0-9_]{0,254}$"
+    )  # overrides table_root
     retry_attempts: int = Field(default=6, ge=1)  # on a conflict with another writer
 
 

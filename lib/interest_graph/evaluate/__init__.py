@@ -1,1 +1,1 @@
-
+"""Hold-out splits, ranking metrics and the report."""

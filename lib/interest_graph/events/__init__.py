@@ -1,1 +1,1 @@
-
+"""Raw records to clean, deduplicated, sessionised facts."""

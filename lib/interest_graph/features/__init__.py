@@ -1,1 +1,1 @@
-
+"""Item texts and attributes as vectors."""

@@ -1,1 +1,1 @@
-
+"""The weighted interest graph: weigh, project, prune, understand."""

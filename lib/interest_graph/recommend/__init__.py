@@ -1,1 +1,1 @@
-
+"""Top items per user, with fallbacks and reasons."""

@@ -1,1 +1,1 @@
-
+"""The jobs: what each reads, calls and writes."""

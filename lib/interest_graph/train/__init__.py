@@ -1,1 +1,1 @@
-
+"""Models trained on shards of the graph."""

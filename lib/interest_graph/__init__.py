@@ -1,0 +1,1 @@
+"""From raw behaviour logs in a data lake to recommendations in the same lake."""

@@ -1,0 +1,44 @@
+"""Settings of the models that the train stage can fit.
+
+Where a field is a list, its values are tried on the validation pairs and the best one is kept;
+without validation pairs the first value is used.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+
+from interest_graph.config.base import Section
+
+
+class ItemKnnConfig(Section):
+    """Cosine neighbours of items."""
+
+    neighbours: Annotated[list[PositiveInt], Field(min_length=1)] = [200, 50]  # kept per item
+    shrinkage: NonNegativeFloat = 10.0  # added to the norms' product: damps rarely seen pairs
+
+
+class AlsConfig(Section):
+    """Spark MLlib's alternating least squares on implicit feedback."""
+
+    rank: Annotated[list[PositiveInt], Field(min_length=1)] = [64]
+    alpha: Annotated[list[PositiveFloat], Field(min_length=1)] = [5.0]  # confidence 1 + alpha * weight
+    regularization: Annotated[list[PositiveFloat], Field(min_length=1)] = [0.05]
+    iterations: PositiveInt = 10
+    blocks: PositiveInt = 4  # parts of the users and of the items
+
+
+class EaseConfig(Section):
+    """Closed-form linear item autoencoder."""
+
+    l2: Annotated[list[PositiveFloat], Field(min_length=1)] = [250.0]
+    weights_per_item: PositiveInt = 1000  # largest by magnitude kept per item
+
+
+class ValidationConfig(Section):
+    """How settings and blend weights are compared on the validation pairs."""
+
+    k: PositiveInt = 20  # NDCG at this list length decides
+    users: PositiveInt = 2000  # at most so many users are looked at
