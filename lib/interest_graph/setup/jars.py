@@ -73,8 +73,7 @@ def _fetch(
 ) -> Path:
     if jar is GRAPHFRAMES:
         return _fetch_graphframes(jar, folder, scratch, say)
-    resolve(jar.coordinates, folder, scratch)
-    return _checked(scratch / jar.coordinates.file_name, jar)
+    return _checked(resolve(jar.coordinates, folder, scratch), jar)
 
 
 def _fetch_graphframes(
@@ -92,8 +91,6 @@ def _fetch_graphframes(
 
 
 def _checked(path: Path, jar: PinnedJar) -> Path:
-    if not path.exists():
-        raise EnvironmentProblem(f"{jar.coordinates}: resolved, but without a JAR")
     found = _digest(path)
     if found != jar.sha256:
         raise EnvironmentProblem(f"{jar.coordinates}: SHA-256 is {found}, not {jar.sha256}")
