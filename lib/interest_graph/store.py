@@ -237,10 +237,11 @@ def _comparable(side: str, column: StructField) -> Column:
 
 def _translate(table: Table, error: Exception) -> Exception:
     """One clear line for violations of a table's promises; anything else stays as it is."""
-    found = re.search(r"\[(DELTA_\w+)(?:\.\w+)?\]\s*(.+)", str(error))
+    # The message, and the lines " - column : value" that may follow it.
+    found = re.search(r"\[(DELTA_\w+)(?:\.\w+)?\]\s*(.+(?:\n *- .+)*)", str(error))
     kind, detail = found.groups() if found else ("", "")
     if "CONSTRAINT" in kind:
-        return DataError(f"{table.name}: {detail.strip()}")
+        return DataError(f"{table.name}: {' '.join(detail.split())}")
     if "MULTIPLE_SOURCE_ROW" in kind:
         return DataError(f"{table.name}: two rows share one key ({', '.join(table.key)})")
     return error

@@ -60,7 +60,8 @@ def _apply(tree: dict[str, Any], override: str) -> None:
 def _first_problem(error: ValidationError) -> ConfigError:
     """The first problem as one line; further ones are counted."""
     problems = error.errors()
-    first = problems[0]
+    # A misspelt key explains the missing one beside it.
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     key = ".".join(str(part) for part in first["loc"]) or "settings"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -68,6 +69,8 @@ def _first_problem(error: ValidationError) -> ConfigError:
         near = get_close_matches(str(first["loc"][-1]), known, n=1)
         hint = f", did you mean {near[0]}?" if near else ""
         return ConfigError(key, f"unknown setting{hint}{more}", known)
+    if first["type"] == "missing":
+        return ConfigError(key, f"is required{more}")
     given = repr(first["input"]) if not isinstance(first["input"], Mapping) else "the section"
     message = first["msg"].removeprefix("Value error, ")
     return ConfigError(key, f"{given}: {message[0].lower()}{message[1:]}{more}")
