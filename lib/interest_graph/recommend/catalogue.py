@@ -1,0 +1,99 @@
+"""The item side of a model as plain arrays: gathered on the driver, read again in workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+from scipy.sparse import csr_array
+
+from interest_graph.arrays import pack_texts, unpack_texts
+from interest_graph.recommend.ranking import ItemState
+
+Arrays = dict[str, NDArray[Any]]
+
+# A product with a dense matrix needs no column search: worth the memory above this density.
+_DENSE_FROM = 0.125
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The items that can be recommended, ordered by id, and what scores them."""
+
+    item_ids: pa.StringArray
+    state: ItemState
+
+    def positions(self, item_ids: pa.Array) -> NDArray[np.int32]:
+        """The position of each id, -1 for items that are not in the catalogue."""
+        found = pc.index_in(item_ids, value_set=self.item_ids).fill_null(-1)
+        positions: NDArray[np.int32] = found.to_numpy(zero_copy_only=False)
+        return positions
+
+
+def gather_items(item_vectors: DataFrame | None, item_weights: DataFrame | None) -> Arrays:
+    """Bring the item side of a model to the driver: it grows with items alone.
+
+    item_vectors: key, vector; item_weights: src, dst, weight. Their items are the catalogue.
+    Returns arrays for `read_catalogue`.
+    """
+    vectors = None if item_vectors is None else item_vectors.select("key", "vector").toPandas()
+    weights = None if item_weights is None else item_weights.toPandas()
+    item_ids = _sorted_ids(vectors, weights)
+    arrays = {"item_ids": pack_texts(list(item_ids))}
+    if vectors is not None:
+        arrays["vectors"] = _vectors_in_order(vectors, item_ids)
+    if weights is not None:
+        arrays |= _pack_weights(weights, item_ids)
+    return arrays
+
+
+def read_catalogue(arrays: Mapping[str, NDArray[Any]]) -> Catalogue:
+    """The catalogue behind the arrays of `gather_items`; matrices are not copied."""
+    item_ids = pa.array(unpack_texts(arrays["item_ids"]), type=pa.string())
+    weights = _read_weights(arrays, len(item_ids))
+    return Catalogue(item_ids, ItemState(len(item_ids), arrays.get("vectors"), weights))
+
+
+def _sorted_ids(vectors: pd.DataFrame | None, weights: pd.DataFrame | None) -> pd.Index:
+    columns = [] if vectors is None else [vectors["key"]]
+    columns += [] if weights is None else [weights["src"], weights["dst"]]
+    known = [pd.unique(column) for column in columns]
+    return pd.Index(np.unique(np.concatenate([np.empty(0, dtype=object), *known])))
+
+
+def _vectors_in_order(vectors: pd.DataFrame, item_ids: pd.Index) -> NDArray[np.float32]:
+    """float32[n_items, dimension]; zeros for items that have weights alone."""
+    dimension = len(vectors["vector"].iloc[0]) if len(vectors) else 0
+    matrix = np.zeros((len(item_ids), dimension), dtype=np.float32)
+    if len(vectors):
+        matrix[item_ids.get_indexer(pd.Index(vectors["key"]))] = np.stack(list(vectors["vector"]))
+    return matrix
+
+
+def _pack_weights(weights: pd.DataFrame, item_ids: pd.Index) -> Arrays:
+    shape = (len(item_ids), len(item_ids))
+    places = tuple(item_ids.get_indexer(pd.Index(weights[end])) for end in ("src", "dst"))
+    matrix = csr_array((weights["weight"].to_numpy(np.float32), places), shape=shape)
+    if matrix.nnz > _DENSE_FROM * len(item_ids) ** 2:
+        return {"weights": matrix.toarray()}
+    return {
+        "weight_data": matrix.data,
+        "weight_indices": matrix.indices,
+        "weight_indptr": matrix.indptr,
+    }
+
+
+def _read_weights(
+    arrays: Mapping[str, NDArray[Any]], n_items: int
+) -> csr_array | NDArray[np.float32] | None:
+    if "weight_data" not in arrays:
+        return arrays.get("weights")
+    parts = (arrays["weight_data"], arrays["weight_indices"], arrays["weight_indptr"])
+    return csr_array(parts, shape=(n_items, n_items))

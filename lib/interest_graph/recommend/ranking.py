@@ -1,0 +1,123 @@
+"""Scores all items for a block of users and ranks the best; NumPy and SciPy, no Spark in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+Scores = NDArray[np.float32]
+Positions = NDArray[np.intp]
+
+# Two arrays of this size are alive at once; blocks from 256 to 4,096 users are alike in speed.
+_BLOCK_BYTES = 48 * 2**20
+_LOWEST = np.finfo(np.float32).min
+
+
+@dataclass(frozen=True)
+class ItemState:
+    """What scoring needs to know of the items; position i is the i-th smallest item id.
+
+    vectors: float32[n_items, dimension]; weights: float32[n_items, n_items], [j, i] is what item j
+    of a history says about item i. Either may be absent.
+    """
+
+    n_items: int
+    vectors: NDArray[np.float32] | None = None
+    weights: csr_array | NDArray[np.float32] | None = None
+
+
+def score_items(
+    histories: csr_array, user_vectors: NDArray[np.float32] | None, items: ItemState
+) -> Scores:
+    """score(u, i) = <p_u, q_i> + sum_j r_uj W_ji, and -inf for the items of u's history.
+
+    histories: r, float32[n_users, n_items]; user_vectors: p, float32[n_users, dimension].
+    Returns float32[n_users, n_items].
+    """
+    scores = np.zeros((histories.shape[0], items.n_items), dtype=np.float32)
+    if user_vectors is not None and items.vectors is not None:
+        np.matmul(user_vectors, items.vectors.T, out=scores)
+    if items.weights is not None:
+        _add(scores, histories @ items.weights)
+    scores[_row_of_each_entry(histories), histories.indices] = -np.inf
+    return scores
+
+
+def best_of_rows(scores: Scores, k: int) -> tuple[Positions, Positions]:
+    """Each row's k largest scores, best first; equal scores go to the smaller column.
+
+    Scores of -inf are never chosen, so that a row may have fewer than k.
+    Returns rows[n], columns[n], ordered by row and then by rank.
+    """
+    k = min(k, scores.shape[1])
+    rows, columns, is_above = _candidates(scores, k)
+    n_above = np.bincount(rows[is_above], minlength=len(scores))
+    free_places = k - n_above[rows]
+    chosen = is_above | (_count_within_rows(rows, ~is_above) <= free_places)
+    rows, columns = rows[chosen], columns[chosen]
+    best_first = np.lexsort((columns, -scores[rows, columns], rows))
+    return rows[best_first], columns[best_first]
+
+
+def rank_items(
+    histories: csr_array, user_vectors: NDArray[np.float32] | None, items: ItemState, k: int
+) -> tuple[Positions, Positions, Scores]:
+    """The k best items outside each user's history, in blocks of users that bound the memory.
+
+    Returns rows[n], columns[n] (positions of users and items) and their scores[n], ordered by
+    user and then by rank.
+    """
+    found = []
+    for block in _blocks(histories.shape[0], items.n_items):
+        vectors = None if user_vectors is None else user_vectors[block]
+        scores = score_items(histories[block], vectors, items)
+        rows, columns = best_of_rows(scores, k)
+        found.append((rows + block.start, columns, scores[rows, columns]))
+    all_rows, all_columns, best = zip(*found, strict=True)
+    return np.concatenate(all_rows), np.concatenate(all_columns), np.concatenate(best)
+
+
+def ranks_within(rows: Positions) -> NDArray[np.int32]:
+    """1, 2, ... within each run of equal values of the ordered `rows`."""
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    lengths = np.diff(starts, append=len(rows))
+    return (np.arange(len(rows)) - np.repeat(starts, lengths) + 1).astype(np.int32)
+
+
+def _candidates(scores: Scores, k: int) -> tuple[Positions, Positions, NDArray[np.bool_]]:
+    """Entries that reach their row's k-th largest score, row by row, and which exceed it."""
+    place = scores.shape[1] - k
+    # np.partition sorts values with vector instructions: 2-4 times faster than argpartition.
+    kth = np.partition(scores, place, axis=1)[:, place]
+    np.maximum(kth, _LOWEST, out=kth)  # leaves out -inf
+    rows, columns = np.nonzero(scores >= kth[:, None])
+    return rows, columns, scores[rows, columns] > kth[rows]
+
+
+def _count_within_rows(rows: Positions, marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many entries are marked in the same row up to and including each entry."""
+    running = np.cumsum(marked)
+    before_row = np.concatenate(([0], running))[np.searchsorted(rows, rows)]
+    return running - before_row
+
+
+def _add(scores: Scores, part: csr_array | NDArray[np.float32]) -> None:
+    if isinstance(part, np.ndarray):
+        scores += part
+    else:
+        scores[_row_of_each_entry(part), part.indices] += part.data
+
+
+def _row_of_each_entry(matrix: csr_array) -> Positions:
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+
+
+def _blocks(n_users: int, n_items: int) -> Iterator[slice]:
+    size = max(1, _BLOCK_BYTES // (4 * max(1, n_items)))
+    # An empty input still gives one (empty) block, so that results have their types.
+    for start in range(0, max(1, n_users), size):
+        yield slice(start, min(start + size, n_users))

@@ -1,0 +1,145 @@
+"""Top items per user through Spark, against scores computed in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from chispa import assert_df_equality
+
+from interest_graph.recommend.catalogue import gather_items, read_catalogue
+from interest_graph.recommend.topk import RANKED_COLUMNS, gather_histories, rank_batch, top_k
+
+VECTORS = "key STRING, vector ARRAY<FLOAT>"
+WEIGHTS = "src STRING, dst STRING, weight FLOAT"
+EDGES = "user_id STRING, item_id STRING, weight DOUBLE"
+
+
+def vectors(spark, prefix, matrix):
+    rows = [(f"{prefix}{i:02d}", [float(x) for x in row]) for i, row in enumerate(matrix)]
+    return spark.createDataFrame(rows, VECTORS)
+
+
+def item_weights(spark, matrix):
+    entries = zip(*np.nonzero(matrix), strict=True)
+    rows = [(f"i{j:02d}", f"i{i:02d}", float(matrix[j, i])) for j, i in entries]
+    return spark.createDataFrame(rows, WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def world():
+    """30 users, 40 items; small whole numbers, so that sums are exact and ties are many."""
+    rng = np.random.default_rng(3)
+    history = rng.integers(1, 4, (30, 40)) * (rng.random((30, 40)) < 0.1)
+    user, item = rng.integers(-2, 3, (30, 6)), rng.integers(-2, 3, (40, 6))
+    weights = rng.integers(1, 3, (40, 40)) * (rng.random((40, 40)) < 0.05)
+    return history, user, item, weights
+
+
+def histories_of(spark, history):
+    pairs = zip(*np.nonzero(history), strict=True)
+    rows = [(f"u{u:02d}", f"i{i:02d}", float(history[u, i])) for u, i in pairs]
+    return gather_histories(spark.createDataFrame(rows, EDGES))
+
+
+def expected_top(scores, history, k):
+    rows = []
+    for u in np.flatnonzero(history.any(axis=1)):
+        unseen = [i for i in range(scores.shape[1]) if not history[u, i]]
+        best = sorted(unseen, key=lambda i: (-scores[u, i], i))[:k]
+        rows += [(f"u{u:02d}", r, f"i{i:02d}", float(scores[u, i])) for r, i in enumerate(best, 1)]
+    return rows
+
+
+def test_top_k_of_vectors_and_item_weights(spark, world):
+    history, user, item, weights = world
+
+    ranked = top_k(
+        histories_of(spark, history),
+        k=5,
+        user_vectors=vectors(spark, "u", user),
+        item_vectors=vectors(spark, "i", item),
+        item_weights=item_weights(spark, weights),
+    )
+
+    scores = user @ item.T + history @ weights
+    expected = spark.createDataFrame(expected_top(scores, history, 5), RANKED_COLUMNS)
+    assert_df_equality(ranked, expected, ignore_row_order=True, ignore_nullable=True)
+
+
+def test_top_k_of_item_weights_alone_ranks_only_their_items(spark):
+    edges = [("u", "a", 2.0), ("u", "unknown", 1.0), ("stranger", "unknown", 1.0)]
+    weights = [("a", "b", 1.0), ("a", "c", 3.0), ("c", "d", 9.0)]
+
+    ranked = top_k(
+        gather_histories(spark.createDataFrame(edges, EDGES)),
+        k=9,
+        item_weights=spark.createDataFrame(weights, WEIGHTS),
+    )
+
+    expected = [("u", 1, "c", 6.0), ("u", 2, "b", 2.0), ("u", 3, "d", 0.0)]
+    assert [tuple(row) for row in ranked.orderBy("rank").collect()] == expected
+
+
+def test_a_user_without_history_is_ranked_by_the_vector(spark):
+    histories = spark.createDataFrame(
+        [("u00", [], [])], "user_id STRING, items ARRAY<STRING>, weights ARRAY<FLOAT>"
+    )
+
+    ranked = top_k(
+        histories,
+        k=1,
+        user_vectors=vectors(spark, "u", [[1.0]]),
+        item_vectors=vectors(spark, "i", [[1.0], [2.0]]),
+    )
+
+    assert [tuple(row) for row in ranked.collect()] == [("u00", 1, "i01", 2.0)]
+
+
+def test_partitioning_does_not_change_the_result(spark, world):
+    history, user, item, _ = world
+    parts = {"user_vectors": vectors(spark, "u", user), "item_vectors": vectors(spark, "i", item)}
+    histories = histories_of(spark, history).persist()
+    partitions = spark.conf.get("spark.sql.shuffle.partitions")
+
+    few = top_k(histories, k=5, **parts).toPandas()
+    spark.conf.set("spark.sql.shuffle.partitions", "7")
+    many = top_k(histories, k=5, **parts).toPandas()
+    spark.conf.set("spark.sql.shuffle.partitions", partitions)
+    histories.unpersist()
+
+    order = ["user_id", "rank"]
+    few, many = (f.sort_values(order, ignore_index=True) for f in (few, many))
+    pd.testing.assert_frame_equal(few, many)
+
+
+def test_user_vectors_without_item_vectors_are_refused(spark):
+    frame = spark.createDataFrame([("u", [1.0])], VECTORS)
+
+    with pytest.raises(ValueError, match="together"):
+        top_k(frame, k=1, user_vectors=frame)
+
+
+def test_dense_and_sparse_item_weights_score_alike(spark):
+    pairs = [("a", "b", 0.5), ("b", "a", 0.25), ("c", "a", 0.125)]
+    # Ten more items make the same matrix sparse.
+    more = [(f"x{i}", f"y{i}", 1.0) for i in range(10)]
+    users = pa.record_batch(
+        {
+            "user_id": ["u"],
+            "items": [["c", "b"]],
+            "weights": pa.array([[1.0, 2.0]], pa.list_(pa.float32())),
+            "vector": pa.nulls(1, pa.list_(pa.float32())),
+        }
+    )
+
+    def best(rows):
+        catalogue = read_catalogue(gather_items(None, spark.createDataFrame(rows, WEIGHTS)))
+        kind = type(catalogue.state.weights)
+        return kind, rank_batch(users, catalogue, 1).to_pylist()
+
+    (dense, first), (sparse, second) = best(pairs), best(pairs + more)
+
+    assert dense is not sparse
+    assert first == second == [{"user_id": "u", "rank": 1, "item_id": "a", "score": 0.625}]
