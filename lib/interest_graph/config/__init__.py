@@ -2,7 +2,7 @@
 
 from interest_graph.config.base import Section
 from interest_graph.config.clean import CleanConfig
-from interest_graph.config.evaluate import EvaluateConfig, SplitConfig
+from interest_graph.config.evaluate import EvaluateConfig, ReportConfig, SplitConfig
 from interest_graph.config.features import FeaturesConfig
 from interest_graph.config.graph import GraphConfig
 from interest_graph.config.load import load_settings
@@ -17,6 +17,7 @@ __all__ = [
     "FeaturesConfig",
     "GraphConfig",
     "RecommendConfig",
+    "ReportConfig",
     "Section",
     "Settings",
     "SourceConfig",

@@ -1,10 +1,10 @@
-"""Settings of the evaluate stage."""
+"""Settings of the evaluate and report stages."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
 from interest_graph.config.base import Section
 
@@ -13,17 +13,48 @@ class SplitConfig(Section):
     """One way to hold out interactions."""
 
     kind: Literal["random", "time", "given"] = "random"
-    train_fraction: float = Field(
-        default=0.75, gt=0, lt=1
-    )  # random: of each item; time: of all events
-    seed: NonNegativeInt = 42
+    # random: share of each item's users; time: share of all events
+    train_fraction: float = Field(default=0.75, gt=0, lt=1)
+    seed: NonNegativeInt = 42  # random only
     train_source: str | None = None  # given: source names whose interactions are the train ...
     test_source: str | None = None  # ... and the test part
+
+    @model_validator(mode="after")
+    def _given_names_its_sources(self) -> SplitConfig:
+        if self.kind == "given" and not (self.train_source and self.test_source):
+            raise ValueError("a given split needs train_source and test_source")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The split with its parameters, for example "random 0.75 seed 42"."""
+        if self.kind == "given":
+            return f"given {self.train_source} {self.test_source}"
+        seed = f" seed {self.seed}" if self.kind == "random" else ""
+        return f"{self.kind} {self.train_fraction:g}{seed}"
+
+
+def _distinct(splits: list[SplitConfig]) -> list[SplitConfig]:
+    names = [split.name for split in splits]
+    if len(set(names)) < len(names):
+        raise ValueError("the same split is listed twice")
+    return splits
 
 
 class EvaluateConfig(Section):
     """The protocol: which splits, list lengths and baselines."""
 
-    splits: list[SplitConfig] = [SplitConfig(kind="random"), SplitConfig(kind="time")]
-    k: list[PositiveInt] = [10, 20]
+    splits: Annotated[list[SplitConfig], AfterValidator(_distinct)] = Field(
+        default=[SplitConfig(kind="random"), SplitConfig(kind="time")], min_length=1
+    )
+    k: list[PositiveInt] = Field(default=[10, 20], min_length=1)  # list lengths
     baselines: list[Literal["popularity", "item_knn", "als"]] = ["popularity", "item_knn", "als"]
+    validation_fraction: float = Field(default=0.05, gt=0, lt=1)  # of train, to stop early
+
+
+class ReportConfig(Section):
+    """The page for people."""
+
+    path: str | None = None  # where it is written; default: report.html under the tables' folder
+    user: str | None = None  # whose graph and items are shown; default: the first by id
+    n_users: PositiveInt = 3  # users whose recommendations are listed

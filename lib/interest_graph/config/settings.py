@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from interest_graph.config.base import Section
 from interest_graph.config.clean import CleanConfig
-from interest_graph.config.evaluate import EvaluateConfig
+from interest_graph.config.evaluate import EvaluateConfig, ReportConfig
 from interest_graph.config.features import FeaturesConfig
 from interest_graph.config.graph import GraphConfig
 from interest_graph.config.recommend import RecommendConfig
@@ -48,3 +48,4 @@ class Settings(Section):
     train: TrainConfig = TrainConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    report: ReportConfig = ReportConfig()
