@@ -24,7 +24,9 @@ class AlsConfig(Section):
     """Spark MLlib's alternating least squares on implicit feedback."""
 
     rank: Annotated[list[PositiveInt], Field(min_length=1)] = [64]
-    alpha: Annotated[list[PositiveFloat], Field(min_length=1)] = [5.0]  # confidence 1 + alpha * weight
+    alpha: Annotated[list[PositiveFloat], Field(min_length=1)] = [
+        5.0
+    ]  # confidence 1 + alpha * weight
     regularization: Annotated[list[PositiveFloat], Field(min_length=1)] = [0.05]
     iterations: PositiveInt = 10
     blocks: PositiveInt = 4  # parts of the users and of the items

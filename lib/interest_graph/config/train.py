@@ -7,12 +7,15 @@ from typing import Literal
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from interest_graph.config.base import Section
+from interest_graph.config.models import AlsConfig, ItemKnnConfig, ValidationConfig
 
 
 class TrainConfig(Section):
     """The model and how it is trained on shards."""
 
-    model: Literal["spectral", "lightgcn"] = "lightgcn"
+    model: Literal[
+        "popularity", "item_knn", "als", "ease", "graph_filter", "spectral", "lightgcn", "blend"
+    ] = "lightgcn"
     n_shards: PositiveInt = 2
     dimension: PositiveInt = 64  # length of an embedding
     n_layers: PositiveInt = 3  # graph convolutions
@@ -22,3 +25,7 @@ class TrainConfig(Section):
     learning_rate: PositiveFloat = 0.005
     weight_decay: NonNegativeFloat = 1e-4
     seed: NonNegativeInt = 42
+    worker_mb: PositiveInt = 4096  # a model that would need more in one worker refuses to start
+    validation: ValidationConfig = ValidationConfig()
+    item_knn: ItemKnnConfig = ItemKnnConfig()
+    als: AlsConfig = AlsConfig()

@@ -1,0 +1,1 @@
+"""The models, one a module; each fits to vectors, item-item weights or both."""

@@ -1,0 +1,38 @@
+"""Models by name; a model's module is imported when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from pyspark.sql import SparkSession
+
+from interest_graph.config.train import TrainConfig
+from interest_graph.errors import ConfigError
+from interest_graph.train.fitted import Model
+
+# Imported on use: Torch alone takes seconds, and most runs need one model.
+_MAKERS = {
+    "popularity": "popularity:Popularity",
+    "item_knn": "item_knn:item_knn",
+    "als": "als:Als",
+    "ease": "ease:ease",
+    "graph_filter": "graph_filter:graph_filter",
+    "spectral": "spectral:Spectral",
+    "lightgcn": "lightgcn:LightGCN",
+    "blend": "blend:Blend",
+}
+
+MODEL_NAMES = tuple(_MAKERS)
+
+
+def make_model(name: str, spark: SparkSession, config: TrainConfig, work_dir: str) -> Model:
+    """The model called `name`, ready to be fitted; its checkpoints go to the folder work_dir.
+
+    Raises ConfigError for a name that is not in MODEL_NAMES.
+    """
+    if name not in _MAKERS:
+        raise ConfigError("train.model", f"unknown model {name!r}", MODEL_NAMES)
+    module, _, maker = _MAKERS[name].partition(":")
+    make = getattr(import_module(f"interest_graph.train.models.{module}"), maker)
+    model: Model = make(spark, config, work_dir)
+    return model

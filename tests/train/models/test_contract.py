@@ -1,0 +1,145 @@
+"""What every model promises, whichever way it learns."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from pyspark.sql import functions as F
+
+from interest_graph.config import TrainConfig
+from interest_graph.errors import ConfigError, TrainingError
+from interest_graph.train.registry import make_model
+
+MODELS = ("popularity", "item_knn", "als")
+PERSONAL = tuple(name for name in MODELS if name != "popularity")
+EDGES = "user_id STRING, item_id STRING, weight DOUBLE"
+N_USERS, N_ITEMS, N_GROUPS = 24, 16, 2
+SETTINGS = TrainConfig.model_validate({"als": {"rank": [8], "iterations": 5}})
+
+
+@pytest.fixture(scope="module")
+def edges(spark):
+    """Two groups: even users know even items, odd users odd ones; each user lacks one of them."""
+    cells = product(range(N_USERS), range(N_ITEMS))
+    rows = [
+        (f"user{u:02}", f"item{i:02}", 1.0)
+        for u, i in cells
+        if u % N_GROUPS == i % N_GROUPS and i != hidden_item(u)
+    ]
+    return spark.createDataFrame(rows, EDGES).repartition(2).cache()
+
+
+@pytest.fixture(scope="module")
+def fitted(spark, edges, tmp_path_factory):
+    """Each model fitted once to the two groups."""
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        name: make_model(name, spark, SETTINGS, str(folder / name)).fit(edges) for name in MODELS
+    }
+
+
+def hidden_item(user: int) -> int:
+    """The item of the user's own group that the training edges lack."""
+    return user % N_GROUPS + N_GROUPS * (user // N_GROUPS % (N_ITEMS // N_GROUPS))
+
+
+def score_matrix(model) -> np.ndarray:
+    """score(u, i) by the formula of FittedModel, in plain NumPy: [N_USERS, N_ITEMS]."""
+    scores = np.zeros((N_USERS, N_ITEMS))
+    if model.user_vectors is not None:
+        users, items = (vectors(part) for part in (model.user_vectors, model.item_vectors))
+        scores += [
+            [users[f"user{u:02}"] @ items[f"item{i:02}"] for i in range(N_ITEMS)]
+            for u in range(N_USERS)
+        ]
+    if model.item_weights is not None:
+        weights = np.zeros((N_ITEMS, N_ITEMS))
+        for row in model.item_weights.collect():
+            weights[int(row.src[-2:]), int(row.dst[-2:])] = row.weight
+        scores += history() @ weights
+    return scores
+
+
+def vectors(frame) -> dict[str, np.ndarray]:
+    return {row.key: np.array(row.vector) for row in frame.collect()}
+
+
+def history() -> np.ndarray:
+    users, items = np.indices((N_USERS, N_ITEMS))
+    hidden = np.vectorize(hidden_item)(users)
+    return ((users % N_GROUPS == items % N_GROUPS) & (items != hidden)).astype(float)
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_hidden_item_comes_back_first(fitted, name):
+    scores = score_matrix(fitted[name])
+    scores[history() > 0] = -np.inf
+
+    first = scores.argmax(axis=1)
+
+    assert first.tolist() == [hidden_item(user) for user in range(N_USERS)]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_scores_are_finite_and_not_all_equal(fitted, name):
+    scores = score_matrix(fitted[name])
+
+    assert np.isfinite(scores).all()
+    assert scores.std() > 0 or name == "popularity"  # all items have equally many users
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_fitting_again_gives_the_same_model(spark, edges, fitted, name, tmp_path):
+    shuffled = edges.orderBy(F.rand(7)).repartition(3)
+
+    again = make_model(name, spark, SETTINGS, str(tmp_path)).fit(shuffled)
+
+    np.testing.assert_allclose(score_matrix(again), score_matrix(fitted[name]), atol=2e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_only_items_of_the_training_edges_are_scored(spark, edges, name, tmp_path):
+    validation = spark.createDataFrame(
+        [("user00", "unknown", 1.0), ("user00", "item00", 1.0)], EDGES
+    )
+
+    model = make_model(name, spark, SETTINGS, str(tmp_path)).fit(edges, validation)
+
+    assert scored_items(model) <= {f"item{i:02}" for i in range(N_ITEMS)}
+
+
+def scored_items(model) -> set[str]:
+    found = set()
+    if model.item_vectors is not None:
+        found |= {row.key for row in model.item_vectors.collect()}
+    if model.item_weights is not None:
+        found |= {row.dst for row in model.item_weights.collect()}
+    return found
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_vectors_and_weights_have_the_agreed_columns(fitted, name):
+    model = fitted[name]
+
+    parts = {"vectors": [model.user_vectors, model.item_vectors], "weights": [model.item_weights]}
+    columns = {
+        kind: {tuple(p.dtypes) for p in group if p is not None} for kind, group in parts.items()
+    }
+
+    assert columns["vectors"] <= {(("key", "string"), ("vector", "array<float>"))}
+    assert columns["weights"] <= {(("src", "string"), ("dst", "string"), ("weight", "float"))}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_edges_is_one_clear_error(spark, edges, name, tmp_path):
+    model = make_model(name, spark, SETTINGS, str(tmp_path))
+
+    with pytest.raises(TrainingError, match="no user-item edges"):
+        model.fit(edges.limit(0))
+
+
+def test_unknown_model_names_the_known_ones(spark):
+    with pytest.raises(ConfigError, match=r"unknown model 'svd'; allowed: .*item_knn.*lightgcn"):
+        make_model("svd", spark, SETTINGS, "unused")
