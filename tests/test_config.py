@@ -28,7 +28,7 @@ def test_overrides_reach_into_sections_and_are_typed(write):
     )
 
     assert settings.graph.min_weight == 0.1
-    assert settings.as_of is not None and settings.as_of.year == 2024
+    assert str(settings.as_of) == "2024-01-01 00:00:00"
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_step_runs_again_when_its_table_was_changed_behind_its_back(open_job):
 
 
 def test_a_failed_run_is_recorded_and_raised(open_job):
-    def fail(job):
+    def fail(_job):
         raise DataError("no rows\nleft")
 
     job = open_job()

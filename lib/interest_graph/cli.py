@@ -22,6 +22,7 @@ from interest_graph.errors import ConfigError, EnvironmentProblem, InterestGraph
 from interest_graph.job import Job, Step, one_line, run_step
 from interest_graph.progress import console
 from interest_graph.session import open_session, read_properties
+from interest_graph.setup import cluster
 from interest_graph.store import Store
 
 STEPS = (
@@ -39,6 +40,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 cluster_app = typer.Typer(no_args_is_help=True, help="A Spark standalone cluster on this machine.")
 app.add_typer(cluster_app, name="cluster")
 
+State = Annotated[
+    Path, typer.Option("--state", help="Folder for logs, process ids and spark.conf.")
+]
 Config = Annotated[Path, typer.Option("--config", help="The pipeline's YAML file.")]
 AsOf = Annotated[
     datetime | None,
@@ -195,3 +199,32 @@ def doctor(verbose: Verbose = False) -> None:
             raise EnvironmentProblem("the environment is incomplete")
 
     guarded(work, verbose=verbose)
+
+
+@cluster_app.command("start")
+def start(
+    state: State = Path(".cluster"),
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+    cores: Annotated[int, typer.Option(min=1, help="Cores a worker offers.")] = 1,
+    memory_mb: Annotated[int, typer.Option(min=512, help="Memory a worker offers.")] = 2048,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", help="Spark settings that spark.conf starts with.")
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Start a master and workers on loopback; prints what to give to spark-submit."""
+
+    def work() -> None:
+        started = cluster.start_cluster(
+            state, n_workers=workers, cores=cores, memory_mb=memory_mb, settings=settings
+        )
+        console.print(f"{started.master_url} with {started.n_workers} workers; submit with")
+        typer.echo(f"--properties-file {started.properties}")
+
+    guarded(work, verbose=verbose)
+
+
+@cluster_app.command("stop")
+def stop(state: State = Path(".cluster"), verbose: Verbose = False) -> None:
+    """Stop the master and the workers."""
+    guarded(lambda: cluster.stop_cluster(state), verbose=verbose)
