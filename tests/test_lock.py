@@ -1,4 +1,4 @@
-"""The lock files say what pyproject.toml asks for, with hashes and without hosts; needs no network."""
+"""The lock files hold what pyproject.toml asks for, with hashes and no host; no network needed."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -128,13 +128,17 @@ def _graphframes_call(spark: SparkSession) -> Check:
 def _workers(spark: SparkSession) -> list[Check]:
     """Look at one Python worker: Arrow, its Python, torch, and the GPU if there is one."""
     try:
-        seen = spark.range(1).mapInPandas(_describe_worker, "python STRING, torch STRING, gpu STRING")
+        seen = spark.range(1).mapInPandas(
+            _describe_worker, "python STRING, torch STRING, gpu STRING"
+        )
         worker = seen.first() or Row(python="no row", torch="", gpu="")
     except Exception as error:
         advice = f"point PYSPARK_PYTHON at the environment of the lock: {_last_line(error)}"
         return [Check("Arrow in a worker", False, "failed", advice)]
     here = platform.python_version()
-    python = f"worker has Python {worker.python}, driver {here}: point PYSPARK_PYTHON at one of both"
+    python = (
+        f"worker has Python {worker.python}, driver {here}: point PYSPARK_PYTHON at one of both"
+    )
     torch = f"torch in a worker: {worker.torch}: pip install torch==2.15.0 on the workers"
     return [
         Check("Arrow in a worker", worker.python == here, f"Python {worker.python}", python),
@@ -143,7 +147,7 @@ def _workers(spark: SparkSession) -> list[Check]:
     ]
 
 
-def _describe_worker(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def _describe_worker(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """Return one row: Python, torch (or why it cannot be imported) and GPU of this worker."""
     gpu = "none: one CPU thread a task"
     try:

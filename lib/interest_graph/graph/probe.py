@@ -11,4 +11,4 @@ def components_of_two_edges(spark: SparkSession) -> int:
     edges = spark.createDataFrame([(1, 2), (3, 4)], "src BIGINT, dst BIGINT")
     vertices = spark.range(1, 5)
     components = GraphFrame(vertices, edges).connectedComponents(algorithm="graphx")
-    return components.select("component").distinct().count()
+    return int(components.select("component").distinct().count())

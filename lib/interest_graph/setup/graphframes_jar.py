@@ -17,9 +17,15 @@ COORDINATES = Coordinates("io.graphframes", "graphframes-spark3_2.12", "0.10.0")
 # Published beside it since 0.9.3: the GraphX that Spark no longer maintains.
 GRAPHX = Coordinates("io.graphframes", "graphframes-graphx-spark3_2.12", "0.10.0")
 # A package under another licence that carries the unchanged Apache-2.0 classes; see NOTICE.
-CARRIER = Wheel("zingg", "0.7.0", "b4dc8de4a954262f181b4209e07925e5212cdd12dd7614f2e0e5b7c3e1638e07")
+CARRIER = Wheel(
+    "zingg", "0.7.0", "b4dc8de4a954262f181b4209e07925e5212cdd12dd7614f2e0e5b7c3e1638e07"
+)
 _JAR_IN_CARRIER = "zingg/jars/zingg-0.7.0.jar"
-_PREFIXES = ("org/graphframes/", "org/apache/spark/graphframes/", "org/apache/spark/sql/graphframes/")
+_PREFIXES = (
+    "org/graphframes/",
+    "org/apache/spark/graphframes/",
+    "org/apache/spark/sql/graphframes/",
+)
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

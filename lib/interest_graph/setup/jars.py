@@ -68,9 +68,7 @@ def install_jars(folder: Path, *, say: Callable[[str], None]) -> int:
     return len(missing)
 
 
-def _fetch(
-    jar: PinnedJar, folder: Path, scratch: Path, say: Callable[[str], None]
-) -> Path:
+def _fetch(jar: PinnedJar, folder: Path, scratch: Path, say: Callable[[str], None]) -> Path:
     if jar is GRAPHFRAMES:
         return _fetch_graphframes(jar, folder, scratch, say)
     return _checked(resolve(jar.coordinates, folder, scratch), jar)
@@ -108,11 +106,9 @@ def _digest(path: Path) -> str:
 
 def _place(source: Path, target: Path) -> None:
     """Move the file in one step, so that an interrupted set-up leaves no half JAR."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as partial:
-        with source.open("rb") as whole:
-            shutil.copyfileobj(whole, partial)
-    os.chmod(partial.name, 0o644)
-    os.replace(partial.name, target)
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
 
 
 def main() -> int:

@@ -49,5 +49,6 @@ def _download(wheel: Wheel, requirements: Path) -> None:
 
 def _reason(stderr: str) -> str:
     """Return the line of pip's output that says why."""
-    errors = [line for line in stderr.splitlines() if line.startswith("ERROR")]
-    return (errors or stderr.splitlines() or ["no message"])[0]
+    lines = stderr.splitlines() or ["no message"]
+    errors = [line for line in lines if line.startswith("ERROR: ") and "Exception:" not in line]
+    return (errors or lines[-1:])[0].removeprefix("ERROR: ")

@@ -1,0 +1,250 @@
+"""Start and stop a Spark standalone cluster on loopback, from the pip-installed pyspark.
+
+pyspark carries no start-master.sh; its spark-class starts the same daemons. Everything that a
+cluster leaves lies in one state folder: logs, work folders, process ids, and `spark.conf`, the
+properties file for spark-submit, which holds the master's address and the cluster's secret.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+
+from interest_graph.errors import EnvironmentProblem
+
+_HOST = "127.0.0.1"
+_START_SECONDS = 90.0
+_STOP_SECONDS = 20.0
+_DAEMON_MEMORY = "256m"
+_PACKAGE = "org.apache.spark.deploy"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster: its address, and the properties file that spark-submit needs."""
+
+    master_url: str
+    properties: Path
+    n_workers: int
+
+
+@dataclass(frozen=True)
+class _Daemon:
+    """A daemon's process; the start time tells it from a later process with the same id."""
+
+    name: str
+    pid: int
+    started: float
+
+
+def start_cluster(
+    state: Path,
+    *,
+    n_workers: int = 2,
+    cores: int = 1,
+    memory_mb: int = 1024,
+    settings: Path | None = None,
+) -> Cluster:
+    """Start a master and its workers, and wait until all workers are registered.
+
+    state: a folder of this cluster's own. cores, memory_mb: what each worker offers.
+    settings: a properties file, such as conf/spark/standalone.conf, that spark.conf starts with.
+    """
+    if _running(state):
+        raise EnvironmentProblem(f"{state}: a cluster is running there already; stop it first")
+    _empty(state)
+    port, ui_port = _free_ports(2)
+    master_url = f"spark://{_HOST}:{port}"
+    properties = _write_properties(state, master_url, settings)
+    try:
+        _launch(state, "master", ["--port", str(port), "--webui-port", str(ui_port)])
+        _wait(state, ui_port, n_workers=0)
+        for number in range(1, n_workers + 1):
+            offer = ["--cores", str(cores), "--memory", f"{memory_mb}m", "--webui-port", "0"]
+            _launch(state, f"worker-{number}", [*offer, master_url])
+        _wait(state, ui_port, n_workers=n_workers)
+    except BaseException:
+        stop_cluster(state)
+        raise
+    return Cluster(master_url, properties, n_workers)
+
+
+def stop_cluster(state: Path) -> int:
+    """Stop the daemons of the state folder and what they started; return how many daemons ran.
+
+    Logs stay; the secret goes.
+    """
+    daemons = _running(state)
+    _end([process for daemon in reversed(daemons) for process in _family(daemon.pid)])
+    for path in (_ledger(state), state / "spark.conf"):
+        path.unlink(missing_ok=True)
+    return len(daemons)
+
+
+def _launch(state: Path, name: str, arguments: Sequence[str]) -> None:
+    """Start a daemon in a session of its own, so that a Ctrl-C here does not reach it."""
+    kind = "master.Master" if name == "master" else "worker.Worker"
+    home = _spark_home()
+    options = ["--host", _HOST, "--properties-file", str(state / "spark.conf")]
+    with (state / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(home / "bin" / "spark-class"), f"{_PACKAGE}.{kind}", *options, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=_environment(state, name, home),
+        )
+    started = psutil.Process(process.pid).create_time()
+    _record(state, _Daemon(name, process.pid, started))
+
+
+def _environment(state: Path, name: str, home: Path) -> dict[str, str]:
+    # A SPARK_* variable of another installation would mix its JARs and settings with ours.
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("SPARK_")}
+    return inherited | {
+        "SPARK_HOME": str(home),
+        "SPARK_LOCAL_IP": _HOST,  # also keeps the web pages of master and workers on loopback
+        "SPARK_DAEMON_MEMORY": _DAEMON_MEMORY,
+        "SPARK_WORKER_DIR": str(state / "work" / name),
+        "SPARK_LOCAL_DIRS": str(state / "local"),
+    }
+
+
+def _write_properties(state: Path, master_url: str, settings: Path | None) -> Path:
+    """Write spark.conf, readable by its owner alone; daemons and spark-submit both take it."""
+    shipped = settings.read_text(encoding="utf-8") if settings else "spark.authenticate true\n"
+    own = {
+        "spark.master": master_url,
+        "spark.authenticate.secret": secrets.token_hex(32),
+        "spark.driver.host": _HOST,
+        "spark.driver.bindAddress": _HOST,
+    }
+    lines = [f"{key} {value}\n" for key, value in own.items()]
+    path = state / "spark.conf"
+    path.touch(mode=0o600)
+    path.write_text(f"{shipped}\n# Of this cluster alone.\n{''.join(lines)}", encoding="utf-8")
+    return path
+
+
+def _wait(state: Path, ui_port: int, *, n_workers: int) -> None:
+    """Wait until the master answers and counts that many live workers."""
+    deadline = time.monotonic() + _START_SECONDS
+    while _alive_workers(ui_port) < n_workers:
+        _require_alive(state)
+        if time.monotonic() > deadline:
+            waited = f"not ready after {_START_SECONDS:.0f} s"
+            raise EnvironmentProblem(f"the cluster is {waited}; logs are in {state}")
+        time.sleep(0.2)
+
+
+def _alive_workers(ui_port: int) -> int:
+    """Return the master's count of live workers, or -1 while it does not answer."""
+    connection = http.client.HTTPConnection(_HOST, ui_port, timeout=5)
+    try:
+        connection.request("GET", "/json/")
+        answer = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return -1
+    finally:
+        connection.close()
+    return int(answer["aliveworkers"])
+
+
+def _require_alive(state: Path) -> None:
+    alive = {daemon.name for daemon in _running(state)}
+    dead = [daemon.name for daemon in _recorded(state) if daemon.name not in alive]
+    if dead:
+        raise EnvironmentProblem(f"{dead[0]} did not start; see {state / dead[0]}.log")
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """Return the process and all that it started: executors and their Python workers."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    """Ask politely, then kill what is left."""
+    for process in processes:
+        _signal(process, "terminate")
+    _, stubborn = psutil.wait_procs(processes, timeout=_STOP_SECONDS)
+    for process in stubborn:
+        _signal(process, "kill")
+    psutil.wait_procs(stubborn, timeout=_STOP_SECONDS)
+
+
+def _signal(process: psutil.Process, method: str) -> None:
+    try:
+        getattr(process, method)()
+    except psutil.NoSuchProcess:
+        return
+
+
+def _ledger(state: Path) -> Path:
+    return state / "daemons.json"
+
+
+def _recorded(state: Path) -> list[_Daemon]:
+    path = _ledger(state)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return [_Daemon(**entry) for entry in known]
+
+
+def _record(state: Path, daemon: _Daemon) -> None:
+    known = [asdict(entry) for entry in [*_recorded(state), daemon]]
+    _ledger(state).write_text(json.dumps(known, indent=1), encoding="utf-8")
+
+
+def _running(state: Path) -> list[_Daemon]:
+    return [daemon for daemon in _recorded(state) if _is_same(daemon)]
+
+
+def _is_same(daemon: _Daemon) -> bool:
+    try:
+        process = psutil.Process(daemon.pid)
+        # A stopped child of this very process stays as a zombie until it is waited for.
+        is_live: bool = process.status() != psutil.STATUS_ZOMBIE
+        return is_live and abs(float(process.create_time()) - daemon.started) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _empty(state: Path) -> None:
+    """Make the folder, without what an earlier cluster left in it."""
+    state.mkdir(parents=True, exist_ok=True)
+    for leftover in (*state.glob("*.log"), _ledger(state), state / "spark.conf"):
+        leftover.unlink(missing_ok=True)
+    for folder in ("work", "local"):
+        shutil.rmtree(state / folder, ignore_errors=True)
+
+
+def _free_ports(n_ports: int) -> list[int]:
+    """Return ports that nobody listens on; all are held until the last one is found."""
+    holders = [socket.create_server((_HOST, 0)) for _ in range(n_ports)]
+    ports = [int(holder.getsockname()[1]) for holder in holders]
+    for holder in holders:
+        holder.close()
+    return ports
+
+
+def _spark_home() -> Path:
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise EnvironmentProblem("pyspark is not installed: run make setup")
+    return Path(spec.origin).parent
