@@ -30,12 +30,6 @@ class Catalogue:
     item_ids: pa.StringArray
     state: ItemState
 
-    def positions(self, item_ids: pa.Array) -> NDArray[np.int32]:
-        """The position of each id, -1 for items that are not in the catalogue."""
-        found = pc.index_in(item_ids, value_set=self.item_ids).fill_null(-1)
-        positions: NDArray[np.int32] = found.to_numpy(zero_copy_only=False)
-        return positions
-
 
 def gather_items(item_vectors: DataFrame | None, item_weights: DataFrame | None) -> Arrays:
     """Bring the item side of a model to the driver: it grows with items alone.
@@ -59,6 +53,28 @@ def read_catalogue(arrays: Mapping[str, NDArray[Any]]) -> Catalogue:
     item_ids = pa.array(unpack_texts(arrays["item_ids"]), type=pa.string())
     weights = _read_weights(arrays, len(item_ids))
     return Catalogue(item_ids, ItemState(len(item_ids), arrays.get("vectors"), weights))
+
+
+def positions_in(known_ids: pa.StringArray, item_ids: pa.Array) -> NDArray[np.intp]:
+    """The position of each id among the known ones, -1 where it is not known."""
+    found = pc.index_in(item_ids, value_set=known_ids).fill_null(-1)
+    positions: NDArray[np.intp] = found.to_numpy(zero_copy_only=False).astype(np.intp)
+    return positions
+
+
+def history_matrix(batch: pa.RecordBatch, known_ids: pa.StringArray) -> csr_array:
+    """r, float32[n_users, n_items], of an Arrow batch with lists `items` and `weights`.
+
+    Items that are not known are left out; a user without lists has an empty row.
+    """
+    items = batch.column("items")
+    lengths = items.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    rows = np.repeat(np.arange(batch.num_rows), lengths)
+    columns = positions_in(known_ids, items.flatten())
+    weights = batch.column("weights").flatten().to_numpy(zero_copy_only=False)
+    known = columns >= 0
+    entries = (weights[known].astype(np.float32), (rows[known], columns[known]))
+    return csr_array(entries, shape=(batch.num_rows, len(known_ids)))
 
 
 def _sorted_ids(vectors: pd.DataFrame | None, weights: pd.DataFrame | None) -> pd.Index:

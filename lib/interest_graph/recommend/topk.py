@@ -12,7 +12,12 @@ from pyspark.sql import functions as F
 from scipy.sparse import csr_array
 
 from interest_graph.arrays import Shipped, ship
-from interest_graph.recommend.catalogue import Catalogue, gather_items, read_catalogue
+from interest_graph.recommend.catalogue import (
+    Catalogue,
+    gather_items,
+    history_matrix,
+    read_catalogue,
+)
 from interest_graph.recommend.ranking import rank_items, ranks_within
 
 HISTORY_COLUMNS = "user_id STRING, items ARRAY<STRING>, weights ARRAY<FLOAT>"
@@ -85,7 +90,7 @@ def rank_batch(batch: pa.RecordBatch, catalogue: Catalogue, k: int) -> pa.Record
     batch: user_id, items, weights, vector (null where the user has none).
     Returns user_id, rank, item_id, score.
     """
-    histories = _history_matrix(batch, catalogue)
+    histories = history_matrix(batch, catalogue.item_ids)
     known = _has_known_items(histories, catalogue) | _is_present(batch.column("vector"))
     users, histories = batch.filter(pa.array(known)), histories[known]
     vectors = _user_matrix(users.column("vector"), catalogue)
@@ -98,19 +103,6 @@ def rank_batch(batch: pa.RecordBatch, catalogue: Catalogue, k: int) -> pa.Record
             "score": scores.astype(np.float64),
         }
     )
-
-
-def _history_matrix(batch: pa.RecordBatch, catalogue: Catalogue) -> csr_array:
-    """r, float32[n_users, n_items], without the items that the catalogue lacks."""
-    items = batch.column("items")
-    lengths = items.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    rows = np.repeat(np.arange(batch.num_rows), lengths)
-    columns = catalogue.positions(items.flatten())
-    weights = batch.column("weights").flatten().to_numpy(zero_copy_only=False)
-    known = columns >= 0
-    shape = (batch.num_rows, catalogue.state.n_items)
-    entries = (weights[known].astype(np.float32), (rows[known], columns[known]))
-    return csr_array(entries, shape=shape)
 
 
 def _user_matrix(vectors: pa.ListArray, catalogue: Catalogue) -> NDArray[np.float32] | None:

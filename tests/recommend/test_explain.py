@@ -1,0 +1,38 @@
+"""Reasons through Spark: ids, names, and every recommendation kept."""
+
+from __future__ import annotations
+
+from interest_graph.recommend.explain import explain
+from interest_graph.recommend.graph import user_item_edges
+from interest_graph.recommend.paths import SIMILAR_USERS_REASON
+from interest_graph.recommend.topk import RANKED_COLUMNS, gather_histories
+
+VERTICES = "id STRING, kind STRING, key STRING, name STRING"
+EDGES = "src STRING, dst STRING, kind STRING, weight DOUBLE"
+
+
+def test_recommendations_get_a_reason_with_names_where_known(spark):
+    vertices = [("i:a", "item", "a", "Alien\n1979"), ("i:b", "item", "b", None)]
+    vertices += [("i:c", "item", "c", " "), ("t:space", "interest", "space", "Space")]
+    edges = [("u:1", "i:a", "user_item", 2.0), ("u:1", "i:b", "user_item", 1.0)]
+    edges += [("u:2", "i:b", "user_item", 1.0)]
+    edges += [("i:c", "i:a", "item_item", 0.5), ("i:b", "i:c", "item_item", 0.5)]
+    edges += [("i:b", "t:space", "item_interest", 1.0), ("i:a", "t:space", "item_interest", 1.0)]
+    ranked = [("1", 1, "c", 0.5), ("1", 2, "new", 0.25), ("2", 1, "a", 0.5), ("3", 1, "a", 0.1)]
+    edges = spark.createDataFrame(edges, EDGES)
+
+    explained = explain(
+        spark.createDataFrame(ranked, RANKED_COLUMNS),
+        gather_histories(user_item_edges(edges)),
+        edges=edges,
+        vertices=spark.createDataFrame(vertices, VERTICES),
+    )
+
+    reasons = [
+        "because you liked Alien 1979 and b, often chosen together with it",
+        SIMILAR_USERS_REASON,
+        "because of b that shares Space",
+        SIMILAR_USERS_REASON,
+    ]
+    expected = [(*row, reason) for row, reason in zip(ranked, reasons, strict=True)]
+    assert sorted(tuple(row) for row in explained.collect()) == expected
