@@ -35,12 +35,23 @@ class AlsConfig(Section):
 class EaseConfig(Section):
     """Closed-form linear item autoencoder."""
 
-    l2: Annotated[list[PositiveFloat], Field(min_length=1)] = [250.0]
-    weights_per_item: PositiveInt = 1000  # largest by magnitude kept per item
+    l2: Annotated[list[PositiveFloat], Field(min_length=1)] = [50.0, 25.0, 100.0]
+    item_exponent: NonNegativeFloat = 0.5  # L2 strength of an item: l2 * n_users ** item_exponent
+    weights_per_item: PositiveInt = 800  # those of most effect, for each scored item
+
+
+class GraphFilterConfig(Section):
+    """Closed-form low-pass filter on the item-item graph; exponents of degrees, see graph_filter."""
+
+    user_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.7]
+    src_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.6]
+    dst_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.3]
+    weights_per_item: PositiveInt = 200  # largest, kept for each item of a history
 
 
 class ValidationConfig(Section):
     """How settings and blend weights are compared on the validation pairs."""
 
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of the edges, held out by train
     k: PositiveInt = 20  # NDCG at this list length decides
     users: PositiveInt = 2000  # at most so many users are looked at
