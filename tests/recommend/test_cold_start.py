@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from interest_graph.recommend.cold_start import find_cold_users, rank_popular
+from interest_graph.recommend.cold_start import gather_all_histories, rank_popular
 from interest_graph.recommend.topk import HISTORY_COLUMNS, gather_histories
 
 EDGES = "user_id STRING, item_id STRING, weight DOUBLE"
 USERS = "user_id STRING, attributes MAP<STRING, STRING>"
 
 
-def test_cold_users_are_those_known_elsewhere_with_what_they_met(spark):
-    histories = spark.createDataFrame([("warm", ["a"], [1.0])], HISTORY_COLUMNS)
+def test_histories_hold_every_known_user_and_all_that_they_met(spark):
+    edges = spark.createDataFrame([("warm", "a", 2.0)], EDGES)
     users = spark.createDataFrame([("warm", {}), ("new", {})], USERS)
-    met = [("warm", "b"), ("pruned", "c"), ("pruned", "a"), ("pruned", "c")]
+    met = [("warm", "b"), ("warm", "a"), ("pruned", "c"), ("pruned", "a"), ("pruned", "c")]
     interactions = spark.createDataFrame(met, "user_id STRING, item_id STRING")
 
-    cold = find_cold_users(histories, users=users, interactions=interactions)
+    histories = gather_all_histories(edges, users=users, interactions=interactions)
 
-    rows = sorted(tuple(row) for row in cold.collect())
-    assert rows == [("new", [], []), ("pruned", ["a", "c"], [1.0, 1.0])]
-
-
-def test_without_other_tables_nobody_is_cold(spark):
-    histories = spark.createDataFrame([("warm", ["a"], [1.0])], HISTORY_COLUMNS)
-
-    assert find_cold_users(histories, users=None, interactions=None).count() == 0
+    rows = sorted(tuple(row) for row in histories.collect())
+    pruned = ("pruned", ["a", "c"], [0.0, 0.0])
+    assert rows == [("new", [], []), pruned, ("warm", ["a", "b"], [2.0, 0.0])]
 
 
 def test_popular_items_are_ranked_without_those_met(spark):

@@ -82,8 +82,11 @@ def test_a_user_who_has_seen_all_items_gets_none():
     assert (rows.tolist(), columns.tolist()) == ([1], [0])
 
 
-def test_no_users_give_no_rows():
-    rows, columns, scores = rank_items(csr_array((0, 3), dtype=np.float32), None, ItemState(3), k=2)
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_no_users_or_no_items_give_no_rows(shape):
+    nothing = csr_array(shape, dtype=np.float32)
+
+    rows, columns, scores = rank_items(nothing, None, ItemState(shape[1]), k=2)
 
     assert len(rows) == len(columns) == len(scores) == 0
 

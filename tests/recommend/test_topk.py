@@ -69,8 +69,9 @@ def test_top_k_of_vectors_and_item_weights(spark, world):
 
 
 def test_top_k_of_item_weights_alone_ranks_only_their_items(spark):
-    edges = [("u", "a", 2.0), ("u", "unknown", 1.0), ("stranger", "unknown", 1.0)]
-    weights = [("a", "b", 1.0), ("a", "c", 3.0), ("c", "d", 9.0)]
+    edges = [("u", "a", 2.0), ("u", "e", 0.0), ("u", "unknown", 1.0)]
+    edges += [("stranger", "unknown", 1.0), ("bystander", "a", 0.0)]
+    weights = [("a", "b", 1.0), ("a", "c", 3.0), ("c", "d", 9.0), ("c", "e", 1.0)]
 
     ranked = top_k(
         gather_histories(spark.createDataFrame(edges, EDGES)),

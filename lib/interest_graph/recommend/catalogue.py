@@ -34,11 +34,12 @@ class Catalogue:
 def gather_items(item_vectors: DataFrame | None, item_weights: DataFrame | None) -> Arrays:
     """Bring the item side of a model to the driver: it grows with items alone.
 
-    item_vectors: key, vector; item_weights: src, dst, weight. Their items are the catalogue.
+    item_vectors: key, vector; item_weights: src, dst, weight. Their items are the catalogue;
+    a frame without rows is like none.
     Returns arrays for `read_catalogue`.
     """
-    vectors = None if item_vectors is None else item_vectors.select("key", "vector").toPandas()
-    weights = None if item_weights is None else item_weights.toPandas()
+    vectors = _collect(item_vectors, "key", "vector")
+    weights = _collect(item_weights, "src", "dst", "weight")
     item_ids = _sorted_ids(vectors, weights)
     arrays = {"item_ids": pack_texts(list(item_ids))}
     if vectors is not None:
@@ -77,6 +78,12 @@ def history_matrix(batch: pa.RecordBatch, known_ids: pa.StringArray) -> csr_arra
     return csr_array(entries, shape=(batch.num_rows, len(known_ids)))
 
 
+def _collect(rows: DataFrame | None, *columns: str) -> pd.DataFrame | None:
+    """The rows, or None when there are none: a table without rows is an absent half."""
+    collected = None if rows is None else rows.select(*columns).toPandas()
+    return None if collected is None or collected.empty else collected
+
+
 def _sorted_ids(vectors: pd.DataFrame | None, weights: pd.DataFrame | None) -> pd.Index:
     columns = [] if vectors is None else [vectors["key"]]
     columns += [] if weights is None else [weights["src"], weights["dst"]]
@@ -86,10 +93,9 @@ def _sorted_ids(vectors: pd.DataFrame | None, weights: pd.DataFrame | None) -> p
 
 def _vectors_in_order(vectors: pd.DataFrame, item_ids: pd.Index) -> NDArray[np.float32]:
     """float32[n_items, dimension]; zeros for items that have weights alone."""
-    dimension = len(vectors["vector"].iloc[0]) if len(vectors) else 0
-    matrix = np.zeros((len(item_ids), dimension), dtype=np.float32)
-    if len(vectors):
-        matrix[item_ids.get_indexer(pd.Index(vectors["key"]))] = np.stack(list(vectors["vector"]))
+    given = np.stack(list(vectors["vector"]))
+    matrix = np.zeros((len(item_ids), given.shape[1]), dtype=np.float32)
+    matrix[item_ids.get_indexer(pd.Index(vectors["key"]))] = given
     return matrix
 
 

@@ -1,4 +1,4 @@
-"""Popular items for users of whom the graph knows nothing."""
+"""Every known user, and popular items for those whom the model cannot serve."""
 
 from __future__ import annotations
 
@@ -8,36 +8,40 @@ from pyspark.sql import functions as F
 from interest_graph.recommend.topk import top_k
 
 
-def find_cold_users(
-    histories: DataFrame, *, users: DataFrame | None, interactions: DataFrame | None
+def gather_all_histories(
+    edges: DataFrame, *, users: DataFrame | None = None, interactions: DataFrame | None = None
 ) -> DataFrame:
-    """Users without a history in the graph, with the items that they have met all the same.
+    """Every user's items: of their edges, and with weight 0 those that they met without an edge.
 
-    histories: user_id, ...; users: user_id, ... of silver.users; interactions: user_id, item_id,
-    ... of silver.interactions, whose edges were pruned. Either may be absent.
-    Returns user_id, items, weights; one row per user.
+    edges: user_id, item_id, weight of the graph; interactions: user_id, item_id, ... whose edges
+    may have been pruned: their items have been seen all the same; users: user_id, ... who may have
+    done nothing yet. Returns user_id, items (in order of id), weights; one row per user.
     """
-    met = [] if interactions is None else [interactions.select("user_id", "item_id")]
-    known = [] if users is None else [users.select("user_id", F.lit(None).alias("item_id"))]
-    nobody = histories.select("user_id", F.lit(None).cast("string").alias("item_id")).limit(0)
-    pairs = nobody
-    for part in met + known:
-        pairs = pairs.unionByName(part)
-    cold = pairs.join(histories.select("user_id"), "user_id", how="left_anti")
-    items = cold.groupBy("user_id").agg(F.sort_array(F.collect_set("item_id")).alias("items"))
-    one_each = F.transform("items", lambda _: F.lit(1.0).cast("float"))
-    return items.withColumn("weights", one_each)
+    pairs = edges.select("user_id", "item_id", F.col("weight").cast("float"))
+    if interactions is not None:
+        met = interactions.select("user_id", "item_id").distinct()
+        pairs = pairs.unionByName(met.withColumn("weight", F.lit(0.0).cast("float")))
+    if users is not None:
+        nothing = F.lit(None).cast("string").alias("item_id")
+        named = users.select("user_id", nothing, F.lit(0.0).cast("float").alias("weight"))
+        pairs = pairs.unionByName(named)
+    heaviest = pairs.groupBy("user_id", "item_id").agg(F.max("weight").alias("weight"))
+    # collect_list leaves out the null that a user without any item has.
+    entry = F.when(F.col("item_id").isNotNull(), F.struct("item_id", "weight"))
+    by_user = heaviest.groupBy("user_id").agg(F.sort_array(F.collect_list(entry)).alias("_pairs"))
+    items, weights = F.col("_pairs.item_id"), F.col("_pairs.weight")
+    return by_user.select("user_id", items.alias("items"), weights.alias("weights"))
 
 
-def rank_popular(cold_users: DataFrame, edges: DataFrame, *, k: int) -> DataFrame:
+def rank_popular(users: DataFrame, edges: DataFrame, *, k: int) -> DataFrame:
     """The k items with the largest summed edge weight, for every user, without what they have met.
 
-    cold_users: user_id, items, weights; edges: user_id, item_id, weight (decayed to the as-of time,
+    users: user_id, items, weights; edges: user_id, item_id, weight (decayed to the as-of time,
     so that the sum says what is popular then). Returns user_id, rank, item_id, score.
     """
     popularity = edges.groupBy(F.col("item_id").alias("key")).agg(F.sum("weight").alias("weight"))
     # One dimension: the inner product of 1 and the popularity is the score.
     item_vectors = popularity.select("key", F.array(F.col("weight").cast("float")).alias("vector"))
     one = F.array(F.lit(1.0).cast("float")).alias("vector")
-    user_vectors = cold_users.select(F.col("user_id").alias("key"), one)
-    return top_k(cold_users, k=k, user_vectors=user_vectors, item_vectors=item_vectors)
+    user_vectors = users.select(F.col("user_id").alias("key"), one)
+    return top_k(users, k=k, user_vectors=user_vectors, item_vectors=item_vectors)

@@ -53,7 +53,8 @@ def best_of_rows(scores: Scores, k: int) -> tuple[Positions, Positions]:
     Scores of -inf are never chosen, so that a row may have fewer than k.
     Returns rows[n], columns[n], ordered by row and then by rank.
     """
-    rows, columns = np.nonzero(_is_best(scores, min(k, scores.shape[1])))
+    k = min(k, scores.shape[1])
+    rows, columns = np.nonzero(_is_best(scores, k) if k else scores)
     best_first = np.lexsort((columns, -scores[rows, columns], rows))
     return rows[best_first], columns[best_first]
 

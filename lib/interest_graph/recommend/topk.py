@@ -47,10 +47,11 @@ def top_k(
 ) -> DataFrame:
     """The k items with the largest score(u, i) = <p_u, q_i> + sum_j r_uj W_ji for every user.
 
-    histories: user_id, items, weights (r_uj); its items are never recommended to their user.
+    histories: user_id, items, weights (r_uj); its items are never recommended to their user, not
+    even those of weight 0.
     user_vectors, item_vectors: key, vector (p and q, one length); item_weights: src (j), dst (i),
     weight (W). Candidates are the items of the model; equal scores go to the smaller item id. Users
-    of whom the model knows nothing, neither a vector nor an item, have no rows.
+    of whom the model knows nothing, neither a vector nor the weight of an item, have no rows.
 
     Returns user_id, rank (from 1), item_id, score.
     """
@@ -117,7 +118,7 @@ def _user_matrix(vectors: pa.ListArray, catalogue: Catalogue) -> NDArray[np.floa
 
 def _has_known_items(histories: csr_array, catalogue: Catalogue) -> NDArray[np.bool_]:
     has_weights = catalogue.state.weights is not None
-    n_known: NDArray[np.intp] = np.diff(histories.indptr)
+    n_known: NDArray[np.intp] = histories.count_nonzero(axis=1)
     return (n_known > 0) & has_weights
 
 
