@@ -187,6 +187,20 @@ COMMUNITIES = Table(
     partition_by=("graph_version",),
 )
 
+GRAPH_VERSIONS = Table(
+    name="graph.versions",
+    columns="""
+        graph_version  STRING NOT NULL COMMENT 'as in graph.vertices',
+        build          BIGINT NOT NULL COMMENT 'counts builds from 1: the largest was built last',
+        as_of          TIMESTAMP NOT NULL COMMENT 'nothing later was seen',
+        formula        STRING NOT NULL COMMENT 'how the weight of a user-item edge is computed',
+        settings       STRING NOT NULL COMMENT 'graph settings as JSON',
+        input_versions MAP<STRING, BIGINT> NOT NULL COMMENT 'Delta versions of the tables read'""",
+    key=("graph_version",),
+    writer="build_graph",
+    comment="What each version of the graph was built from",
+)
+
 SHARDS = Table(
     name="model.shards",
     columns="""

@@ -1,0 +1,96 @@
+"""Item-item similarity of one block of items as sparse products; no Spark in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+# Multiply-adds whose result is held at once: about 16 bytes each, before equal pairs are summed.
+_PRODUCTS_AT_ONCE = 20_000_000
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """A measure of how much two sets overlap.
+
+    n_baskets: number of all sets' possible members (users), for pmi only.
+    """
+
+    measure: Literal["cosine", "jaccard", "pmi"] = "cosine"
+    shrinkage: float = 0.0
+    n_baskets: int = 0
+
+    def of(self, shared: Floats, size: Floats, other_size: Floats) -> Floats:
+        """Similarity of pairs that share `shared` members; all float64[pairs]."""
+        if self.measure == "cosine":
+            value = shared / np.sqrt(size * other_size)
+        elif self.measure == "jaccard":
+            value = shared / (size + other_size - shared)
+        else:
+            value = np.maximum(np.log(shared * self.n_baskets / (size * other_size)), 0.0)
+        return value * (shared / (shared + self.shrinkage)) if self.shrinkage else value
+
+
+def most_similar(
+    baskets: sparse.csr_array, sizes: Floats, rows: Ints, *, k: int, similarity: Similarity
+) -> Iterator[tuple[Ints, Ints, Floats, Ints]]:
+    """Each row item's `k` most similar items, best first, ties to the smaller index.
+
+    baskets: int32[users, items] of ones, all users of the `rows` items; sizes: users by item.
+    Yields src, dst, similarity (> 0) and users shared, in pieces of bounded memory.
+    """
+    by_item = baskets.T.tocsr()
+    basket_sizes = np.diff(baskets.indptr).astype(np.float64)
+    ones = sparse.csr_array(
+        (np.ones(by_item.nnz), by_item.indices, by_item.indptr), shape=by_item.shape
+    )
+    products = np.asarray(ones @ basket_sizes)[rows]
+    for piece in _pieces(rows, products):
+        counts = (by_item[piece] @ baskets).tocsr()
+        yield _best_of(counts, sizes, piece, k, similarity)
+
+
+def _pieces(rows: Ints, products: Floats) -> list[Ints]:
+    """Split rows so that each piece stays below _PRODUCTS_AT_ONCE, one row at least."""
+    group = np.floor(np.cumsum(products) / _PRODUCTS_AT_ONCE)
+    return [piece for piece in np.split(rows, np.flatnonzero(np.diff(group)) + 1) if len(piece)]
+
+
+def _best_of(
+    counts: sparse.csr_array, sizes: Floats, rows: Ints, k: int, similarity: Similarity
+) -> tuple[Ints, Ints, Floats, Ints]:
+    owner = np.repeat(np.arange(len(rows)), np.diff(counts.indptr))
+    dst = counts.indices
+    shared = counts.data.astype(np.float64)
+    value = similarity.of(shared, sizes[rows[owner]], sizes[dst])
+    value[dst == rows[owner]] = 0.0  # an item is not its own neighbour
+    chosen = _contenders(value, counts.indptr, k)
+    order = chosen[np.lexsort((dst[chosen], -value[chosen], owner[chosen]))]
+    order = order[_rank_in_group(owner[order]) < k]
+    src = rows[owner[order]].astype(np.int64)
+    return src, dst[order].astype(np.int64), value[order], counts.data[order].astype(np.int64)
+
+
+def _contenders(value: Floats, starts: npt.NDArray[np.integer], k: int) -> Ints:
+    """Positions of each row's positive values that are not below its k-th largest."""
+    floor = np.zeros(len(starts) - 1)
+    for row in np.flatnonzero(np.diff(starts) > k):
+        segment = value[starts[row] : starts[row + 1]]
+        floor[row] = np.partition(segment, len(segment) - k)[len(segment) - k]
+    floors = np.repeat(floor, np.diff(starts))
+    return np.flatnonzero((value > 0) & (value >= floors))
+
+
+def _rank_in_group(groups: Ints) -> Ints:
+    """Position of each entry within its run of equal values."""
+    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
+    lengths = np.diff(np.r_[starts, len(groups)])
+    return np.arange(len(groups)) - np.repeat(starts, lengths)

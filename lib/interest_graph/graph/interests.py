@@ -1,0 +1,84 @@
+"""Categories and tags as vertices: what items are about, and what users are therefore into."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from interest_graph.graph.prune import keep_heaviest_edges
+from interest_graph.graph.sums import exact_sum
+from interest_graph.graph.vertices import interest_vertex, item_vertex, user_vertex
+from interest_graph.graph.weigh import EDGE_COLUMNS
+
+
+def item_interest_edges(items: DataFrame) -> DataFrame:
+    """One edge from each item to each of its categories; an item's edges weigh 1 together.
+
+    items: item_id, categories. Returns the columns of weigh.EDGE_COLUMNS; n_events is 0.
+    """
+    named = F.array_distinct(F.filter("categories", lambda name: F.length(F.trim(name)) > 0))
+    listed = items.select("item_id", named.alias("_names")).where(F.size("_names") > 0)
+    each = listed.select(
+        "item_id", F.explode("_names").alias("_name"), F.size("_names").alias("_n")
+    )
+    return each.select(
+        item_vertex(F.col("item_id")).alias("src"),
+        interest_vertex(F.col("_name")).alias("dst"),
+        F.lit("item_interest").alias("kind"),
+        (F.lit(1.0) / F.col("_n")).alias("weight"),
+        *_no_events(),
+    )
+
+
+def user_interest_edges(
+    user_item: DataFrame, item_interest: DataFrame, *, per_user: int
+) -> DataFrame:
+    """Each user's `per_user` heaviest interests: weights of item edges, shared among categories.
+
+    Both inputs and the result have the columns of weigh.EDGE_COLUMNS.
+    """
+    about = item_interest.select(
+        F.col("src").alias("_item"),
+        F.col("dst").alias("_interest"),
+        F.col("weight").alias("_share"),
+    )
+    paths = user_item.join(about, F.col("dst") == F.col("_item"), how="inner")
+    summed = paths.groupBy("src", F.col("_interest").alias("dst")).agg(
+        exact_sum(F.col("weight") * F.col("_share")).alias("weight"),
+        F.sum("n_events").alias("n_events"),
+        F.min("first_ts").alias("first_ts"),
+        F.max("last_ts").alias("last_ts"),
+    )
+    positive = summed.where("weight > 0")
+    heaviest = keep_heaviest_edges(positive, per_vertex=per_user)
+    return heaviest.withColumn("kind", F.lit("user_interest")).select(*EDGE_COLUMNS)
+
+
+def item_item_edges(projected: DataFrame) -> DataFrame:
+    """Rows of project.project between item vertices as edges; n_events is the users shared."""
+    shared = projected.withColumn("kind", F.lit("item_item")).withColumn(
+        "n_events", F.col("n_shared")
+    )
+    never = F.lit(None).cast("timestamp")
+    return shared.withColumn("first_ts", never).withColumn("last_ts", never).select(*EDGE_COLUMNS)
+
+
+def social_edges(given: DataFrame) -> DataFrame:
+    """Given relations (user_id, friend_id, weight) as edges, without self-loops."""
+    edges = given.select(
+        user_vertex(F.col("user_id")).alias("src"),
+        user_vertex(F.col("friend_id")).alias("dst"),
+        F.lit("social").alias("kind"),
+        "weight",
+        *_no_events(),
+    )
+    return edges.where("src <> dst")
+
+
+def _no_events() -> list[Column]:
+    never = F.lit(None).cast("timestamp")
+    return [
+        F.lit(0).cast("bigint").alias("n_events"),
+        never.alias("first_ts"),
+        never.alias("last_ts"),
+    ]

@@ -1,0 +1,63 @@
+"""Names a graph by what it was built from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from interest_graph.config.graph import GraphConfig
+
+
+def version_of(config: GraphConfig, as_of: datetime, input_versions: Mapping[str, int]) -> str:
+    """Twelve hexadecimal digits of settings, as-of time and Delta versions of the tables read."""
+    origin = {
+        "settings": config.model_dump(mode="json"),
+        "as_of": as_of.isoformat(),
+        "inputs": dict(input_versions),
+    }
+    return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def formula_of(config: GraphConfig) -> str:
+    """The weight of a user-item edge in words and figures."""
+    decay = ""
+    if config.half_life_days is not None:
+        decay = f" * 2**(-age_days / {config.half_life_days:g})"
+    return f"sum over events: action_weight * value_factor{decay}"
+
+
+def version_row(
+    version: str,
+    config: GraphConfig,
+    as_of: datetime,
+    input_versions: Mapping[str, int],
+    known: DataFrame | None,
+) -> Row:
+    """The version's row of graph.versions; `known` are the rows so far.
+
+    Building the newest version again keeps its number, so that a repeated run changes nothing.
+    """
+    newest = known.orderBy(F.desc("build")).first() if known is not None else None
+    last = int(newest["build"]) if newest is not None else 0
+    is_newest = newest is not None and newest["graph_version"] == version
+    return Row(
+        graph_version=version,
+        build=last if is_newest else last + 1,
+        as_of=as_of,
+        formula=formula_of(config),
+        settings=json.dumps(config.model_dump(mode="json"), sort_keys=True),
+        input_versions=dict(input_versions),
+    )
+
+
+def newest_version(versions: DataFrame) -> str:
+    """The graph version that was built last. versions: graph_version, build; at least one row."""
+    row = versions.orderBy(F.desc("build")).select("graph_version").first()
+    if row is None:
+        raise ValueError("no graph version is recorded")
+    return str(row["graph_version"])

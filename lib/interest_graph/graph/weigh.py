@@ -1,0 +1,100 @@
+"""Interest of users in items: action weight x value x decay, summed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from interest_graph.config.graph import GraphConfig, ValueTransform
+from interest_graph.errors import DataError
+from interest_graph.graph.sums import exact_sum
+from interest_graph.graph.vertices import item_vertex, user_vertex
+
+EDGE_COLUMNS = ("src", "dst", "kind", "weight", "n_events", "first_ts", "last_ts")
+
+_MICROSECONDS_A_DAY = 86_400_000_000
+
+
+def weigh_edges(interactions: DataFrame, *, as_of: datetime, config: GraphConfig) -> DataFrame:
+    """Sum each user's interest in each item: action weight x value factor x 2**(-age / half-life).
+
+    interactions: user_id, item_id, action, event_ts, value, dwell_seconds; one row an event.
+    Events after `as_of` are ignored; so are those older than 72 half-lives, which weigh nothing.
+    Returns user_id, item_id, weight (> 0), n_events, first_ts, last_ts; one row a pair.
+    """
+    seen = interactions.where(_age_days(as_of) >= 0)
+    strengths = seen.select("user_id", "item_id", "event_ts", _strength(as_of, config).alias("_w"))
+    pairs = strengths.where("_w > 0").groupBy("user_id", "item_id")
+    edges = pairs.agg(
+        exact_sum(F.col("_w")).alias("weight"),
+        F.count("*").alias("n_events"),
+        F.min("event_ts").alias("first_ts"),
+        F.max("event_ts").alias("last_ts"),
+    )
+    return edges.where("weight > 0")
+
+
+def require_edges(edges: DataFrame) -> DataFrame:
+    """The edges themselves. Raises DataError when there are none."""
+    if edges.isEmpty():
+        reasons = "after as_of, older than 72 half-lives, or of value 0"
+        raise DataError(
+            f"no edge weighs anything: every event is {reasons}; see as_of, graph.half_life_days"
+        )
+    return edges
+
+
+def user_item_edges(weighed: DataFrame) -> DataFrame:
+    """Rows of weigh_edges as graph edges: src, dst, kind, weight, n_events, first_ts, last_ts."""
+    src, dst = user_vertex(F.col("user_id")), item_vertex(F.col("item_id"))
+    ends = weighed.withColumn("src", src).withColumn("dst", dst)
+    return ends.withColumn("kind", F.lit("user_item")).select(*EDGE_COLUMNS)
+
+
+def _strength(as_of: datetime, config: GraphConfig) -> Column:
+    """What one event counts at `as_of`."""
+    decay = F.lit(1.0)
+    if config.half_life_days is not None:
+        decay = F.pow(F.lit(0.5), _age_days(as_of) / config.half_life_days)
+    return _action_weight(config) * _value_factor(config) * decay
+
+
+def _age_days(as_of: datetime) -> Column:
+    moment = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+    whole = int(moment.timestamp()) * 1_000_000 + moment.microsecond
+    return (F.lit(whole) - F.unix_micros("event_ts")) / _MICROSECONDS_A_DAY
+
+
+def _action_weight(config: GraphConfig) -> Column:
+    weights = {action: F.lit(weight) for action, weight in config.action_weights.items()}
+    return _by_action(weights)
+
+
+def _value_factor(config: GraphConfig) -> Column:
+    return _by_action({action: _factor(form) for action, form in config.values.items()})
+
+
+def _by_action(choices: dict[str, Column]) -> Column:
+    """The column chosen for the event's action; 1 for an action that is not listed."""
+
+    def choose(otherwise: Column, choice: tuple[str, Column]) -> Column:
+        action, column = choice
+        return F.when(F.col("action") == action, column).otherwise(otherwise)
+
+    return reduce(choose, sorted(choices.items()), F.lit(1.0))
+
+
+def _factor(transform: ValueTransform) -> Column:
+    if transform.form == "constant":
+        return F.lit(1.0)
+    given = F.col(transform.source)
+    scaled = (given - transform.offset) / transform.scale
+    if transform.form == "log":
+        scaled = F.log1p(F.greatest(scaled, F.lit(0.0)))
+    clipped = F.greatest(scaled, F.lit(transform.lower))
+    if transform.upper is not None:
+        clipped = F.least(clipped, F.lit(transform.upper))
+    return F.when(given.isNull(), F.lit(transform.missing)).otherwise(clipped)

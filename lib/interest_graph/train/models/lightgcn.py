@@ -1,0 +1,146 @@
+"""LightGCN trained on shards in rounds."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from pyspark.sql import DataFrame, SparkSession
+
+from interest_graph.arrays import Arrays, shipping
+from interest_graph.config import TrainConfig
+from interest_graph.train.checkpoint import Checkpoints
+from interest_graph.train.exchange import gram, item_sums, run_on_shards, user_rows
+from interest_graph.train.fitted import FittedModel
+from interest_graph.train.loop import Progress, Rounds, log_rows
+from interest_graph.train.models.spectral import fitted_vectors, spectrum_of, stored
+from interest_graph.train.normalise import Scaling, normalised
+from interest_graph.train.round import RoundPlan
+from interest_graph.train.shard import ShardedGraph, shard_graph
+from interest_graph.train.spectrum import Spectrum
+from interest_graph.train.trials import LOG_COLUMNS
+
+_EVERYTHING = Scaling(with_held_out=True)
+
+
+@dataclass(frozen=True)
+class LightGCN:
+    """He et al., "LightGCN: Simplifying and Powering Graph Convolution Network", SIGIR 2020.
+
+    score(u, i) = <mean of u's layers, mean of i's layers>; layers are products with R^ and its
+    transpose; Bayesian personalised ranking trains layer 0. Shards of users train side by side and
+    exchange item state once a round. Training stops early on the validation pairs, which the
+    final propagation includes.
+    """
+
+    spark: SparkSession
+    config: TrainConfig
+    work_dir: str
+    name: str = "lightgcn"
+
+    def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
+        """Fit to the edges, from the last finished round of the same run where there is one."""
+        config = self.config
+        graph = shard_graph(edges, config.n_shards, held_out=validation, seed=config.seed)
+        try:
+            rounds = self._rounds(graph)
+            progress = rounds.run(lambda: self._start(graph))
+            users, items = self._final_vectors(graph, rounds, progress.best)
+            return fitted_vectors(self.name, graph, users, items, self._log(progress))
+        finally:
+            graph.release()
+
+    def _rounds(self, graph: ShardedGraph) -> Rounds:
+        config = self.config
+        settings = config.model_dump_json()
+        content = [settings, graph.n_users, graph.n_edges, graph.degrees.digest]
+        fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()
+        return Rounds(
+            graph=graph,
+            plan=plan_of(config),
+            checkpoints=Checkpoints(Path(self.work_dir), fingerprint),
+            max_rounds=config.max_rounds,
+            patience=config.patience,
+        )
+
+    def _start(self, graph: ShardedGraph) -> Arrays:
+        """Item vectors before the first round, and what users' are projected from."""
+        config = self.config
+        shape = (len(graph.items), config.dimension)
+        if config.start == "random":
+            rng = np.random.default_rng(config.seed)
+            return {"items": config.start_scale * rng.standard_normal(shape, dtype=np.float32)}
+        spectrum = spectrum_of(graph, config, Scaling())
+        return spectral_start(spectrum, graph, config)
+
+    def _final_vectors(
+        self, graph: ShardedGraph, rounds: Rounds, number: int
+    ) -> tuple[DataFrame, np.ndarray]:
+        """One exact propagation over all shards of the parameters after round `number`."""
+        first_users = rounds.shards(number).where("name = 'users'")
+        n_layers = self.config.n_layers
+        layers = [rounds.checkpoints.items(number)["items"]]
+        with shipping(self.spark, {"V": layers[0]}) as shared:
+            rows = run_on_shards(graph, first_layers, shared, _EVERYTHING.names, first_users)
+            sums = item_sums(rows)
+        layers += [sums["layer_1"], sums["layer_2"]][:n_layers]
+        while len(layers) <= n_layers:
+            layers.append(gram(graph, layers[-2], _EVERYTHING))
+        below = np.sum(layers[:-1], axis=0, dtype=np.float32)
+        kernel = partial(final_users, n_layers=n_layers)
+        with shipping(self.spark, {"V": below}) as shared:
+            rows = user_rows(graph, kernel, shared, _EVERYTHING.names, first_users)
+            users = stored(rows, self.work_dir)
+        return users, np.mean(layers, axis=0, dtype=np.float32)
+
+    def _log(self, progress: Progress) -> DataFrame:
+        return self.spark.createDataFrame(log_rows(self.name, progress), LOG_COLUMNS)
+
+
+def plan_of(config: TrainConfig) -> RoundPlan:
+    """What a round does, from the settings."""
+    return RoundPlan(
+        n_layers=config.n_layers,
+        n_passes=config.passes_per_round,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        seed=config.seed,
+        start_scale=config.start_scale,
+        validation_k=config.validation.k,
+        validation_users=-(-config.validation.users // config.n_shards),
+    )
+
+
+def spectral_start(spectrum: Spectrum, graph: ShardedGraph, config: TrainConfig) -> Arrays:
+    """Vectors whose products are the low-pass filter's scores, at the configured scale.
+
+    items: V s^1/2 d_i^1/2, users (projected from users_from): U s^1/2 with R^ = U s V'; each with
+    root mean square start_scale.
+    """
+    roots = np.maximum(spectrum.values, 1e-12) ** 0.25  # s^1/2, values being s^2
+    items = spectrum.vectors * roots * np.sqrt(graph.items.degrees)[:, None]
+    users_from = spectrum.vectors / roots
+    # U has orthonormal columns, so the users' sum of squares is the sum of s.
+    users_rms = np.sqrt((roots**2).sum() / (graph.n_users * len(roots)))
+    items_rms = np.sqrt(np.mean(items**2))
+    return {
+        "items": (items * (config.start_scale / items_rms)).astype(np.float32),
+        "users_from": (users_from * (config.start_scale / users_rms)).astype(np.float32),
+    }
+
+
+def first_layers(_: int, shard: Arrays, shared: Arrays) -> Arrays:
+    """The shard's part of the items' layers 1 and 2; shard: users too, shared: V (layer 0)."""
+    R = normalised(shard, shared, _EVERYTHING)
+    return {"layer_1": R.T @ shard["users"], "layer_2": R.T @ (R @ shared["V"])}
+
+
+def final_users(shard: Arrays, shared: Arrays, *, n_layers: int) -> np.ndarray:
+    """Mean of the users' layers; shared: V, the sum of the items' layers but the last."""
+    R = normalised(shard, shared, _EVERYTHING)
+    mean: np.ndarray = (shard["users"] + R @ shared["V"]) / (n_layers + 1)
+    return mean
