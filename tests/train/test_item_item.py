@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from interest_graph.train.item_item import cosine_neighbours, ease, graph_filter, keep_top
+from interest_graph.train.item_item import (
+    cosine_neighbours,
+    ease,
+    graph_filter,
+    keep_top,
+    local_ease,
+)
+
+ALL = np.arange(600)
 
 
 @pytest.fixture
@@ -21,7 +29,7 @@ def ratings():
 
 
 def test_cosine_neighbours_are_shrunk_cosines(ratings):
-    weights = cosine_neighbours(sparse.csr_matrix(ratings), neighbours=600, shrinkage=2.0)
+    weights = cosine_neighbours(sparse.csr_matrix(ratings), ALL, neighbours=600, shrinkage=2.0)
 
     norms = np.linalg.norm(ratings, axis=0)
     expected = ratings.T @ ratings / (np.outer(norms, norms) + 2.0)
@@ -30,7 +38,7 @@ def test_cosine_neighbours_are_shrunk_cosines(ratings):
 
 
 def test_graph_filter_scales_by_powers_of_degrees(ratings):
-    weights = graph_filter(sparse.csr_matrix(ratings), keep=600, user=0.5, src=0.6, dst=0.3)
+    weights = graph_filter(sparse.csr_matrix(ratings), ALL, keep=600, user=0.5, src=0.6, dst=0.3)
 
     users, items = ratings.sum(axis=1), np.maximum(ratings.sum(axis=0), 1)
     expected = ratings.T @ (ratings / users[:, None] ** 0.5) / items[:, None] ** 0.6 / items**0.3
@@ -40,20 +48,55 @@ def test_graph_filter_scales_by_powers_of_degrees(ratings):
 
 @pytest.mark.parametrize("item_exponent", [0.0, 0.5])
 def test_ease_columns_are_ridge_regressions(ratings, item_exponent):
-    weights = ease(sparse.csr_matrix(ratings), keep=600, l2=7.0, item_exponent=item_exponent)
+    weights = ease(sparse.csr_matrix(ratings), ALL, keep=600, l2=7.0, item_exponent=item_exponent)
 
     item, others = 10, np.delete(np.arange(600), 10)
     n_users = np.maximum((ratings > 0).sum(axis=0), 1)[others]
     gram = ratings[:, others].T @ ratings[:, others] + np.diag(7.0 * n_users**item_exponent)
     expected = np.linalg.solve(gram, ratings[:, others].T @ ratings[:, item])
-    np.testing.assert_allclose(weights.toarray()[others, item], expected, atol=1e-5)
+    np.testing.assert_allclose(weights.toarray()[item, others], expected, atol=1e-5)
     assert weights[item, item] == 0
 
 
 def test_ease_keeps_the_given_number_of_weights_for_each_scored_item(ratings):
-    weights = ease(sparse.csr_matrix(ratings), keep=20, l2=7.0, item_exponent=0.0)
+    weights = ease(sparse.csr_matrix(ratings), ALL, keep=20, l2=7.0, item_exponent=0.0)
 
-    assert np.diff(weights.tocsc().indptr).max() == 20
+    assert np.diff(weights.indptr).max() == 20
+
+
+def test_local_ease_with_all_items_as_neighbours_is_ease():
+    R = sparse.csr_matrix((np.random.default_rng(1).random((60, 12)) < 0.5).astype(np.float32))
+
+    local = local_ease(R, np.arange(12), neighbours=12, user=0.0, l2=5.0, item_exponent=0.5)
+
+    full = ease(R, np.arange(12), keep=12, l2=5.0, item_exponent=0.5)
+    np.testing.assert_allclose(local.toarray(), full.toarray(), atol=1e-5)
+
+
+def test_local_ease_solves_the_ridge_regression_on_the_nearest(ratings):
+    weights = local_ease(
+        sparse.csr_matrix(ratings), ALL, neighbours=30, user=0.7, l2=2.0, item_exponent=0.5
+    ).toarray()
+
+    item, scaled = 10, ratings / ratings.sum(axis=1)[:, None] ** 0.35
+    shared = (scaled.T @ scaled)[item] / np.sqrt(np.maximum(ratings.sum(axis=0), 1))
+    shared[item] = 0
+    nearest = np.argsort(-shared)[:30]
+    ridge = 2.0 * (ratings > 0).sum(axis=0)[nearest] ** 0.5
+    gram = scaled[:, nearest].T @ scaled[:, nearest] + np.diag(ridge)
+    expected = np.linalg.solve(gram, scaled[:, nearest].T @ scaled[:, item])
+    assert set(np.flatnonzero(weights[item])) == set(nearest)
+    np.testing.assert_allclose(weights[item, nearest], expected, rtol=1e-4)
+
+
+def test_parts_of_the_items_make_up_the_whole(ratings):
+    R = sparse.csr_matrix(ratings)
+    settings = {"keep": 50, "user": 0.5, "src": 0.6, "dst": 0.3}
+
+    parts = [graph_filter(R, np.arange(part, 600, 3), **settings) for part in range(3)]
+
+    whole = graph_filter(R, ALL, **settings)
+    assert all((whole[part::3] != parts[part]).nnz == 0 for part in range(3))
 
 
 def test_keep_top_keeps_the_largest_magnitudes():

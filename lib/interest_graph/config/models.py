@@ -40,8 +40,17 @@ class EaseConfig(Section):
     weights_per_item: PositiveInt = 800  # those of most effect, for each scored item
 
 
+class LocalEaseConfig(Section):
+    """EASE on each item's nearest neighbours, for catalogues of any size."""
+
+    neighbours: PositiveInt = 100  # items in each regression
+    user_exponent: NonNegativeFloat = 0.7  # a user counts with degree ** -user_exponent
+    l2: Annotated[list[PositiveFloat], Field(min_length=1)] = [3.0]
+    item_exponent: NonNegativeFloat = 0.5  # L2 strength of an item: l2 * n_users ** item_exponent
+
+
 class GraphFilterConfig(Section):
-    """Closed-form low-pass filter on the item-item graph; exponents of degrees, see graph_filter."""
+    """Closed-form low-pass filter on the item-item graph; exponents are of degrees."""
 
     user_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.7]
     src_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.6]

@@ -12,6 +12,7 @@ from interest_graph.config.models import (
     EaseConfig,
     GraphFilterConfig,
     ItemKnnConfig,
+    LocalEaseConfig,
     ValidationConfig,
 )
 
@@ -27,7 +28,15 @@ class TrainConfig(Section):
     """The model and how it is trained on shards."""
 
     model: Literal[
-        "popularity", "item_knn", "als", "ease", "graph_filter", "spectral", "lightgcn", "blend"
+        "popularity",
+        "item_knn",
+        "als",
+        "ease",
+        "local_ease",
+        "graph_filter",
+        "spectral",
+        "lightgcn",
+        "blend",
     ] = "lightgcn"
     n_shards: PositiveInt = 2
     dimension: PositiveInt = 64  # length of an embedding
@@ -47,4 +56,5 @@ class TrainConfig(Section):
     item_knn: ItemKnnConfig = ItemKnnConfig()
     als: AlsConfig = AlsConfig()
     ease: EaseConfig = EaseConfig()
+    local_ease: LocalEaseConfig = LocalEaseConfig()
     graph_filter: GraphFilterConfig = GraphFilterConfig()

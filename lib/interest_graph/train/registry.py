@@ -16,6 +16,7 @@ _MAKERS = {
     "item_knn": "item_knn:item_knn",
     "als": "als:Als",
     "ease": "ease:ease",
+    "local_ease": "local_ease:local_ease",
     "graph_filter": "graph_filter:graph_filter",
     "spectral": "spectral:Spectral",
     "lightgcn": "lightgcn:LightGCN",

@@ -1,4 +1,4 @@
-"""Models whose item-item weights one worker computes from all edges, within a byte budget."""
+"""Models whose item-item weights come from all edges at once, in workers within a byte budget."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
+import numpy as np
 import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from scipy import sparse
 
 from interest_graph.config.base import Section
@@ -20,26 +22,51 @@ from interest_graph.errors import TrainingError
 from interest_graph.train.edges import EdgeCounts, count_edges, with_validation
 from interest_graph.train.fitted import ITEM_WEIGHT_COLUMNS, FittedModel
 from interest_graph.train.matrix import Interactions, read_interactions, weight_batches
-from interest_graph.train.ranking import mean_ndcg, sample_users
+from interest_graph.train.ranking import Codes, mean_ndcg, sample_users
 from interest_graph.train.trials import TRIAL_COLUMNS, Trial, log_of
 
 S = TypeVar("S", bound=Section)
-Kernel = Callable[[sparse.csr_matrix, S], sparse.csr_matrix]
+Kernel = Callable[[sparse.csr_matrix, Codes, S], sparse.csr_matrix]
 
 
 @dataclass(frozen=True)
-class OneWorkerModel(Generic[S]):
-    """Item-item weights from a kernel (R, settings) -> W that sees the whole matrix R.
+class Recipe(Generic[S]):
+    """How a worker computes weights from the whole matrix R.
+
+    kernel: (R, items, settings) -> weights, one row for each of the items; rows: whether these
+    are the src or the dst items; is_divisible: whether several workers may take a part of the items
+    each; bytes_needed: peak of one worker for a graph of that size.
+    """
+
+    kernel: Kernel[S]
+    rows: Literal["src", "dst"]
+    is_divisible: bool
+    bytes_needed: Callable[[EdgeCounts], float]
+
+    def weights(
+        self, matrix: sparse.csr_matrix, part: int, n_parts: int, settings: S
+    ) -> sparse.csr_matrix:
+        """W [src, dst] with the weights of every n_parts-th item from number `part` on."""
+        n_items = matrix.shape[1]
+        items = np.arange(part, n_items, n_parts)
+        cells = self.kernel(matrix, items, settings).tocoo()
+        own, other = items[cells.row], cells.col
+        places = (own, other) if self.rows == "src" else (other, own)
+        return sparse.csr_matrix((cells.data, places), shape=(n_items, n_items), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class WholeMatrixModel(Generic[S]):
+    """A model that a recipe computes.
 
     candidates: settings to compare on the validation pairs; the first is used where there are none;
-    bytes_needed: peak of a worker for a graph of that size; trials: how the candidates fared.
+    trials: how the candidates fared.
     """
 
     spark: SparkSession
     name: str
+    recipe: Recipe[S]
     candidates: tuple[S, ...]
-    kernel: Kernel[S]
-    bytes_needed: Callable[[EdgeCounts], float]
     budget_mb: int
     validation: ValidationConfig
     seed: int
@@ -47,24 +74,20 @@ class OneWorkerModel(Generic[S]):
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Choose settings on the validation pairs, if any, then fit to all pairs."""
-        tuned = self.tuned(edges, validation) if validation is not None else self
         self._require_memory(count_edges(edges))
-        compute = partial(_weights, kernel=self.kernel, settings=tuned.candidates[0])
-        pairs = with_validation(edges, validation).repartition(1)
-        # Worked out once, though read by the table writer, the top-k and a blend.
-        weights = pairs.mapInArrow(compute, ITEM_WEIGHT_COLUMNS).persist(
-            StorageLevel.MEMORY_AND_DISK
-        )
-        return FittedModel(
-            self.name, item_weights=weights, log=log_of(self.spark, self.name, tuned.trials)
-        )
+        tuned = self.tuned(edges, validation) if validation is not None else self
+        weights = tuned._weights(with_validation(edges, validation))
+        log = log_of(self.spark, self.name, tuned.trials)
+        return FittedModel(self.name, item_weights=weights, log=log)
 
-    def tuned(self, edges: DataFrame, validation: DataFrame) -> OneWorkerModel[S]:
+    def tuned(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel[S]:
         """This model with the one candidate that ranks the validation pairs best."""
+        if len(self.candidates) == 1:
+            return self
         self._require_memory(count_edges(edges))
         compute = partial(
             _try_candidates,
-            kernel=self.kernel,
+            recipe=self.recipe,
             candidates=self.candidates,
             validation=self.validation,
             seed=self.seed,
@@ -75,8 +98,20 @@ class OneWorkerModel(Generic[S]):
         best = max(trials, key=lambda trial: (trial.metric, -trial.trial))
         return replace(self, candidates=(self.candidates[best.trial],), trials=trials)
 
+    def _weights(self, pairs: DataFrame) -> DataFrame:
+        """ITEM_WEIGHT_COLUMNS, the items being shared out to as many workers as there are slots."""
+        n_parts = self.spark.sparkContext.defaultParallelism if self.recipe.is_divisible else 1
+        keys = _partition_keys(self.spark, n_parts)
+        parts = F.explode(F.array([F.lit(key) for key in keys])).alias("part")
+        copies = pairs.select("*", parts).repartition(n_parts, "part")
+        settings = self.candidates[0]
+        compute = partial(_weight_batches, recipe=self.recipe, settings=settings, keys=keys)
+        weights = copies.mapInArrow(compute, ITEM_WEIGHT_COLUMNS)
+        # Worked out once, though read by the table writer, the top-k and a blend.
+        return weights.persist(StorageLevel.MEMORY_AND_DISK)
+
     def _require_memory(self, counts: EdgeCounts) -> None:
-        needed_mb = self.bytes_needed(counts) / 2**20
+        needed_mb = self.recipe.bytes_needed(counts) / 2**20
         if needed_mb > self.budget_mb:
             raise TrainingError(
                 f"{self.name} needs about {needed_mb:,.0f} MB in one worker for {counts.n_items:,} "
@@ -84,17 +119,30 @@ class OneWorkerModel(Generic[S]):
             )
 
 
-def _weights(
-    batches: Iterator[pa.RecordBatch], *, kernel: Kernel[S], settings: S
+def _partition_keys(spark: SparkSession, n_parts: int) -> list[int]:
+    """Keys that Spark's hash partitioning sends to a partition each; by partition."""
+    part = F.pmod(F.hash("id"), F.lit(n_parts))
+    candidates = spark.range(64 * n_parts, numPartitions=1).groupBy(part.alias("part"))
+    found = candidates.agg(F.min("id").alias("key")).orderBy("part").collect()
+    return [int(row["key"]) for row in found]
+
+
+def _weight_batches(
+    batches: Iterator[pa.RecordBatch], *, recipe: Recipe[S], settings: S, keys: list[int]
 ) -> Iterator[pa.RecordBatch]:
-    interactions = read_interactions(batches)
-    yield from weight_batches(kernel(interactions.everything, settings), interactions.items)
+    received = [batch for batch in batches if batch.num_rows]
+    if not received:
+        return
+    part = keys.index(received[0]["part"][0].as_py())
+    interactions = read_interactions(received)
+    weights = recipe.weights(interactions.everything, part, len(keys), settings)
+    yield from weight_batches(weights, interactions.items)
 
 
 def _try_candidates(
     batches: Iterator[pa.RecordBatch],
     *,
-    kernel: Kernel[S],
+    recipe: Recipe[S],
     candidates: tuple[S, ...],
     validation: ValidationConfig,
     seed: int,
@@ -102,7 +150,7 @@ def _try_candidates(
     interactions = read_interactions(batches)
     for number, settings in enumerate(candidates):
         started = time.monotonic()
-        weights = kernel(interactions.matrix, settings)
+        weights = recipe.weights(interactions.matrix, 0, 1, settings)
         metric = validation_ndcg(interactions, weights, validation, seed)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         trial = Trial(number, metric, time.monotonic() - started, peak_mb)

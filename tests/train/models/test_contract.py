@@ -12,7 +12,7 @@ from interest_graph.config import TrainConfig
 from interest_graph.errors import ConfigError, TrainingError
 from interest_graph.train.registry import make_model
 
-MODELS = ("popularity", "item_knn", "als", "ease", "graph_filter")
+MODELS = ("popularity", "item_knn", "als", "ease", "local_ease", "graph_filter")
 PERSONAL = tuple(name for name in MODELS if name != "popularity")
 EDGES = "user_id STRING, item_id STRING, weight DOUBLE"
 N_USERS, N_ITEMS, N_GROUPS = 24, 16, 2

@@ -11,7 +11,8 @@ from interest_graph.config.base import Section
 from interest_graph.config.train import TrainConfig
 from interest_graph.train import item_item
 from interest_graph.train.edges import EdgeCounts
-from interest_graph.train.one_worker import OneWorkerModel
+from interest_graph.train.ranking import Codes
+from interest_graph.train.whole_matrix import Recipe, WholeMatrixModel
 
 
 class Exponents(Section):
@@ -25,7 +26,7 @@ class Exponents(Section):
 
 def graph_filter(
     spark: SparkSession, config: TrainConfig, _work_dir: str
-) -> OneWorkerModel[Exponents]:
+) -> WholeMatrixModel[Exponents]:
     """R'R with degree exponents, exact, pruned to the strongest weights of each item.
 
     Shen et al., How powerful is graph convolution for recommendation?, CIKM 2021.
@@ -33,20 +34,24 @@ def graph_filter(
     settings = config.graph_filter
     grid = product(settings.user_exponent, settings.src_exponent, settings.dst_exponent)
     keep = settings.weights_per_item
-    return OneWorkerModel(
+    return WholeMatrixModel(
         spark=spark,
         name="graph_filter",
         candidates=tuple(Exponents(user=u, src=s, dst=d, keep=keep) for u, s, d in grid),
-        kernel=_weights,
-        bytes_needed=lambda counts: _bytes(counts, keep),
+        recipe=Recipe(
+            kernel=_weights,
+            rows="src",
+            is_divisible=True,
+            bytes_needed=lambda counts: _bytes(counts, keep),
+        ),
         budget_mb=config.worker_mb,
         validation=config.validation,
         seed=config.seed,
     )
 
 
-def _weights(matrix: sparse.csr_matrix, settings: Exponents) -> sparse.csr_matrix:
-    return item_item.graph_filter(matrix, **settings.model_dump())
+def _weights(matrix: sparse.csr_matrix, items: Codes, settings: Exponents) -> sparse.csr_matrix:
+    return item_item.graph_filter(matrix, items, **settings.model_dump())
 
 
 def _bytes(counts: EdgeCounts, keep: int) -> float:

@@ -9,7 +9,8 @@ from interest_graph.config.base import Section
 from interest_graph.config.train import TrainConfig
 from interest_graph.train.edges import EdgeCounts
 from interest_graph.train.item_item import cosine_neighbours
-from interest_graph.train.one_worker import OneWorkerModel
+from interest_graph.train.ranking import Codes
+from interest_graph.train.whole_matrix import Recipe, WholeMatrixModel
 
 
 class Neighbourhood(Section):
@@ -21,29 +22,35 @@ class Neighbourhood(Section):
 
 def item_knn(
     spark: SparkSession, config: TrainConfig, _work_dir: str
-) -> OneWorkerModel[Neighbourhood]:
+) -> WholeMatrixModel[Neighbourhood]:
     """Cosine similarity of the items' user columns, shrunk and cut to the nearest neighbours.
 
     Sarwar et al., Item-based collaborative filtering recommendation algorithms, WWW 2001.
     """
     settings = config.item_knn
-    return OneWorkerModel(
+    return WholeMatrixModel(
         spark=spark,
         name="item_knn",
         candidates=tuple(
             Neighbourhood(neighbours=count, shrinkage=settings.shrinkage)
             for count in settings.neighbours
         ),
-        kernel=_weights,
-        bytes_needed=lambda counts: _bytes(counts, max(settings.neighbours)),
+        recipe=Recipe(
+            kernel=_weights,
+            rows="src",
+            is_divisible=True,
+            bytes_needed=lambda counts: _bytes(counts, max(settings.neighbours)),
+        ),
         budget_mb=config.worker_mb,
         validation=config.validation,
         seed=config.seed,
     )
 
 
-def _weights(matrix: sparse.csr_matrix, settings: Neighbourhood) -> sparse.csr_matrix:
-    return cosine_neighbours(matrix, neighbours=settings.neighbours, shrinkage=settings.shrinkage)
+def _weights(matrix: sparse.csr_matrix, items: Codes, settings: Neighbourhood) -> sparse.csr_matrix:
+    return cosine_neighbours(
+        matrix, items, neighbours=settings.neighbours, shrinkage=settings.shrinkage
+    )
 
 
 def _bytes(counts: EdgeCounts, neighbours: int) -> float:
