@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,3 +58,15 @@ def open_job(spark: Any, warehouse: Path) -> Callable[..., Any]:
         return Job(Settings.model_validate(tree), spark, as_of)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def library_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip for spark-submit --py-files, made as `make package` makes it."""
+    folder = tmp_path_factory.mktemp("dist")
+    root = Path(__file__).parents[1]
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    command = [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", folder, root]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = folder.glob("interest_graph-*.whl")
+    return wheel.rename(folder / "interest_graph.zip")

@@ -24,21 +24,21 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
 SUBMIT = Path(sys.executable).with_name("spark-submit")
 JOB = """
-import os
 import sys
+import interest_graph
 import pandas as pd
-from pyspark import SparkContext
 from interest_graph.session import open_session
 
 def total(group: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame({"pid": [os.getpid()], "ppid": [os.getppid()], "total": [group.id.sum()]})
+    return pd.DataFrame({"origin": [interest_graph.__file__], "total": [group.id.sum()]})
 
 spark = open_session("standalone test")
 numbers = spark.range(100).repartition(4)
 rows = numbers.groupBy((numbers.id % 4).alias("k")).applyInPandas(
-    total, "pid LONG, ppid LONG, total LONG").collect()
+    total, "origin STRING, total LONG").collect()
 spark.range(3).write.format("delta").mode("overwrite").save(sys.argv[1])
 assert spark.sparkContext.master.startswith("spark://")
+print("from the zip", all("interest_graph.zip" in row.origin for row in rows))
 print("totals", sorted(row.total for row in rows))
 print("rows", spark.read.format("delta").load(sys.argv[1]).count())
 spark.stop()
@@ -61,22 +61,26 @@ def processes_of(state: Path) -> list[psutil.Process]:
     return [process for process in family if process.status() != psutil.STATUS_ZOMBIE]
 
 
-def start_submit(properties: Path, script: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start spark-submit on a script, with this Python in driver and workers."""
-    command = [str(SUBMIT), "--properties-file", str(properties), str(script), *arguments]
+def start_submit(properties: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+    """Start spark-submit on options and a script, with this Python in driver and workers."""
+    command = [str(SUBMIT), "--properties-file", str(properties), *map(str, arguments)]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
 
 
-def test_submitted_job_runs_in_workers(running: tuple[Cluster, Path], tmp_path: Path) -> None:
+def test_submitted_job_runs_in_workers(
+    running: tuple[Cluster, Path], tmp_path: Path, library_zip: Path
+) -> None:
     script = tmp_path / "job.py"
     script.write_text(JOB)
+    arguments = ["--py-files", library_zip, script, tmp_path / "table"]
 
-    submitted = start_submit(running[0].properties, script, str(tmp_path / "table"))
+    submitted = start_submit(running[0].properties, *arguments)
     output, _ = submitted.communicate(timeout=540)
 
     assert submitted.returncode == 0, output[-2000:]
+    assert "from the zip True" in output
     assert "totals [1200, 1225, 1250, 1275]" in output
     assert "rows 3" in output
 
