@@ -110,6 +110,10 @@ def _step_command(names: list[str]) -> Callable[..., None]:
             _require_healthy(job)
             for name in names:
                 run_step(replace(job, run_id=uuid4().hex, rows={}), load_step(name), force=force)
+            if names == list(STEPS):
+                from interest_graph.summary import print_summary  # pulls in plotly
+
+                print_summary(job)
 
         guarded(work, verbose=verbose)
 
@@ -227,4 +231,4 @@ def start(
 @cluster_app.command("stop")
 def stop(state: State = Path(".cluster"), verbose: Verbose = False) -> None:
     """Stop the master and the workers."""
-    guarded(lambda: cluster.stop_cluster(state), verbose=verbose)
+    guarded(lambda: typer.echo(f"{cluster.stop_cluster(state)} daemons stopped"), verbose=verbose)
