@@ -13,7 +13,8 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -75,6 +76,16 @@ def ship(
     if (spark.sparkContext.master or "").split("[")[0] != "local":
         spark.sparkContext.addFile(str(path))
     return Shipped(path=str(path), name=path.name, digest=digest)
+
+
+@contextmanager
+def shipping(spark: SparkSession, arrays: Mapping[str, np.ndarray]) -> Iterator[Shipped]:
+    """Ship arrays that are needed within the block only."""
+    shipped = ship(spark, arrays)
+    try:
+        yield shipped
+    finally:
+        shipped.discard()
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -23,6 +23,7 @@ class FittedModel:
     user_vectors, item_vectors: key (user_id or item_id), vector ARRAY<FLOAT> of one length.
     item_weights: src (item j of the history), dst (scored item i), weight; item ids.
     log: rows of model.training_log without model_run.
+    shards: user_id, shard_id, n_edges, of models that train on shards.
     """
 
     name: str
@@ -30,6 +31,7 @@ class FittedModel:
     item_vectors: DataFrame | None = None
     item_weights: DataFrame | None = None
     log: DataFrame | None = None
+    shards: DataFrame | None = None
 
 
 class Model(Protocol):
