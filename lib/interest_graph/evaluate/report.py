@@ -1,0 +1,93 @@
+"""One self-contained HTML page: sections of texts, charts and tables. No Spark in here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from plotly.offline import get_plotlyjs
+
+from interest_graph.evaluate.charts import Figure
+
+_DRAW = """
+for (const source of document.querySelectorAll("script[data-chart]")) {
+  const figure = JSON.parse(source.textContent);
+  const settings = {responsive: true, displayModeBar: false, displaylogo: false, scrollZoom: false};
+  Plotly.newPlot(source.dataset.chart, figure.data, figure.layout, settings);
+}
+"""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: `numeric` columns are aligned to the right, `marked` rows stand out."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: frozenset[int] = frozenset()
+    marked: frozenset[int] = frozenset()
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: what it shows in words, charts side by side, then tables."""
+
+    id: str
+    title: str
+    text: str
+    charts: Mapping[str, Figure] = field(default_factory=dict)
+    tables: Sequence[Grid] = ()
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A key figure."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole report."""
+
+    project: str
+    as_of: str
+    tiles: Sequence[Tile]
+    sections: Sequence[Section]
+
+    @property
+    def charts(self) -> dict[str, Figure]:
+        """Every chart of the page by name."""
+        return {name: chart for part in self.sections for name, chart in part.charts.items()}
+
+
+def render(page: Page) -> str:
+    """The page as HTML that opens without a network.
+
+    Texts are escaped, and only the page's own two scripts may run: the content security policy
+    names their digests, so that a script in the data stays text.
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    source = files("interest_graph.evaluate").joinpath("templates/report.html.j2")
+    template = environment.from_string(source.read_text(encoding="utf-8"))
+    plotly = _plotly()
+    hashes = " ".join(_policy_hash(script) for script in (plotly, _DRAW))
+    return template.render(page=page, plotly=plotly, draw=_DRAW, script_hashes=hashes)
+
+
+@cache
+def _plotly() -> str:
+    # The digest is that of the text between the tags, after the parser's newline normalisation.
+    return str(get_plotlyjs()).replace("\r\n", "\n").replace("</script", "<\\/script")
+
+
+def _policy_hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,0 +1,223 @@
+"""What the report says: rows of the tables to sections. No Spark in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from interest_graph.evaluate import charts
+from interest_graph.evaluate.report import Grid, Page, Section, Tile
+from interest_graph.evaluate.standings import by_split, quality_section, words
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Ego:
+    """A user's surroundings.
+
+    columns: vertices (id, name, kind) side by side; links: src, dst, weight, kind.
+    """
+
+    user_id: str
+    columns: Sequence[Rows]
+    links: Rows
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Rows of the tables that the report is made of; empty where a job has not run.
+
+    runs: newest row of ops.runs of each job, `started` being its start as text; cleaning: row
+    counts of the newest clean run that took something in; graph: graph.metrics of one version;
+    training: model.training_log of one run; metrics: gold.metrics; recommendations: user_id, rank,
+    title, reason, strategy.
+    """
+
+    project: str
+    as_of: datetime
+    runs: Rows = ()
+    cleaning: Mapping[str, int] = field(default_factory=dict)
+    graph: Rows = ()
+    training: Rows = ()
+    metrics: Rows = ()
+    recommendations: Rows = ()
+    ego: Ego | None = None
+
+
+def make_page(findings: Findings) -> Page:
+    """Everything that the findings have something to say about."""
+    parts = [
+        _cleaning(findings.cleaning),
+        _graph(findings.graph),
+        _training(findings.training),
+        quality_section(findings.metrics),
+        _ego(findings.ego),
+        _samples(findings.recommendations),
+        _runs(findings.runs),
+    ]
+    return Page(
+        project=findings.project,
+        as_of=f"{findings.as_of:%Y-%m-%d %H:%M}",
+        tiles=_tiles(findings),
+        sections=[part for part in parts if part is not None],
+    )
+
+
+def _tiles(findings: Findings) -> list[Tile]:
+    after = {row["metric"]: row["value"] for row in findings.graph if row["stage"] == "after"}
+    names = {
+        "vertices.user": "users",
+        "vertices.item": "items",
+        "edges.user_item": "interests kept",
+    }
+    tiles = [Tile(label, f"{after[key]:,.0f}") for key, label in names.items() if key in after]
+    if "kept" in findings.cleaning:
+        tiles.insert(0, Tile("clean interactions", f"{findings.cleaning['kept']:,}"))
+    for split, k, rows in by_split(findings.metrics, "ndcg"):
+        ours = [row for row in rows if row["is_ours"]]
+        tiles += [Tile(f"NDCG@{k}, {split}", f"{row['value']:.3f}") for row in ours]
+    return tiles
+
+
+def _cleaning(counts: Mapping[str, int]) -> Section | None:
+    if not counts:
+        return None
+    steps = [("received", counts.get("rows_in", 0), True)]
+    lost = {"quarantined": counts.get("quarantined", 0)}
+    lost |= {words(name): n for name, n in counts.items() if name.startswith("dropped.")}
+    steps += [(name, n, False) for name, n in lost.items() if n]
+    steps.append(("kept", counts.get("kept", 0), True))
+    reasons = [
+        (words(name), f"{n:,}") for name, n in counts.items() if name.startswith("reason.") and n
+    ]
+    table = Grid(
+        ("broken rule", "records"), reasons, numeric=frozenset({1}), title="Quarantined for"
+    )
+    text = "Where the received records went; every one is kept, dropped or quarantined."
+    return Section(
+        "cleaning", "Cleaning", text, {"cleaning": charts.funnel(steps)}, [table] if reasons else []
+    )
+
+
+def _graph(rows: Rows) -> Section | None:
+    if not rows:
+        return None
+    stages = {
+        stage: {row["metric"]: row["value"] for row in rows if row["stage"] == stage}
+        for stage in ("before", "after")
+    }
+    names = sorted(set(stages["before"]) | set(stages["after"]))
+    lines = []
+    for name in names:
+        before, after = (stages[stage].get(name) for stage in ("before", "after"))
+        share = f"{after / before:.1%}" if before and after is not None else "-"
+        lines.append((words(name), _number(before), _number(after), share))
+    heads = ("measure", "before pruning", "after", "after / before")
+    grid = Grid(heads, lines, numeric=frozenset({1, 2, 3}))
+    text = (
+        "Before: all weighed user-item edges. After: the pruned ones, with item-item neighbours, "
+        "interests and social edges beside them."
+    )
+    return Section("graph", "Interest graph", text, tables=[grid])
+
+
+def _training(rows: Rows) -> Section | None:
+    whole = sorted((row for row in rows if row["shard_id"] < 0), key=lambda row: row["round"])
+    shards = [row for row in rows if row["shard_id"] >= 0]
+    if not whole:
+        return None
+    losses = {"all shards": _points(whole, "loss")}
+    if not losses["all shards"]:
+        numbers = sorted({row["shard_id"] for row in shards})
+        losses = {
+            f"shard {number}": _points([r for r in shards if r["shard_id"] == number], "loss")
+            for number in numbers
+        }
+    figures = {
+        "loss": charts.lines({k: v for k, v in losses.items() if v}, "round", "training loss"),
+        "validation": charts.lines(
+            {"validation": _points(whole, "metric")}, "round", "NDCG on validation pairs"
+        ),
+    }
+    shown = {name: figure for name, figure in figures.items() if figure["data"]}
+    model = whole[0]["model"]
+    text = (
+        f"{model}, {len(whole)} rounds in {sum(row['seconds'] for row in whole):,.0f} s; the "
+        "validation pairs are part of the training window, never of a test part."
+    )
+    return Section("training", "Training", text, shown, _shard_table(shards))
+
+
+def _shard_table(shards: Rows) -> list[Grid]:
+    numbers = sorted({row["shard_id"] for row in shards})
+    lines = []
+    for number in numbers:
+        own = [row for row in shards if row["shard_id"] == number]
+        seconds = sum(row["seconds"] for row in own) / len(own)
+        peak = max(row["peak_memory_mb"] for row in own)
+        lines.append((str(number), f"{len(own)}", f"{seconds:.2f}", f"{peak:,.0f}"))
+    heads = ("shard", "rounds", "seconds a round", "peak worker memory, MB")
+    return [Grid(heads, lines, numeric=frozenset({1, 2, 3}))] if lines else []
+
+
+def _ego(ego: Ego | None) -> Section | None:
+    if ego is None:
+        return None
+    text = (
+        f"User {ego.user_id}: the items of heaviest interest, what these items are about, and what "
+        "is recommended. Wider lines weigh more."
+    )
+    return Section(
+        "ego", "One user's graph", text, {"ego": charts.ego_graph(ego.columns, ego.links)}
+    )
+
+
+def _samples(rows: Rows) -> Section | None:
+    if not rows:
+        return None
+    tables = []
+    for user in dict.fromkeys(row["user_id"] for row in rows):
+        own = sorted((row for row in rows if row["user_id"] == user), key=lambda row: row["rank"])
+        lines = [(str(row["rank"]), row["title"], row["reason"], row["strategy"]) for row in own]
+        tables.append(Grid(("rank", "item", "reason", "strategy"), lines, title=f"User {user}"))
+    text = "What a user gets, with the path in the graph behind each item."
+    return Section("recommendations", "Recommendations", text, tables=tables)
+
+
+def _runs(rows: Rows) -> Section | None:
+    if not rows:
+        return None
+    lines = [
+        (
+            row["job"],
+            row["started"],
+            row["status"],
+            f"{row['seconds']:,.1f}",
+            f"{row['peak_memory_mb']:,.0f}",
+            _versions(row["reads"]),
+            _versions(row["writes"]),
+        )
+        for row in rows
+    ]
+    heads = ("job", "started (UTC)", "status", "seconds", "peak MB", "tables read", "written")
+    grid = Grid(heads, lines, numeric=frozenset({3, 4}))
+    text = "The newest run of each job, with the Delta versions that it read and left."
+    return Section("runs", "Runs and table versions", text, tables=[grid])
+
+
+def _points(rows: Rows, name: str) -> list[tuple[float, float]]:
+    return [(row["round"], row[name]) for row in rows if row[name] is not None]
+
+
+def _versions(versions: Mapping[str, int]) -> str:
+    return ", ".join(f"{table} v{version}" for table, version in sorted(versions.items()))
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
