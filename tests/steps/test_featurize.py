@@ -46,11 +46,10 @@ def test_an_encoder_that_workers_cannot_load_is_one_clear_line(open_job):
     job = open_job(features={"encoder": "/no/such/folder"})
     write_items(job, cat="a cat sleeps")
 
-    with pytest.raises(
-        EnvironmentProblem, match="^features.encoder /no/such/folder cannot"
-    ) as found:
+    with pytest.raises(EnvironmentProblem) as found:
         run_step(job, STEP)
 
+    assert str(found.value).startswith("features.encoder /no/such/folder cannot be loaded")
     assert "\n" not in str(found.value)
     assert not job.store.exists(tables.FEATURES)
 
