@@ -20,6 +20,7 @@ _DELTA = {
 _ALWAYS = {
     **_DELTA,
     "spark.sql.session.timeZone": "UTC",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",  # else a time of another form stops the job
     "spark.sql.adaptive.enabled": "true",
     "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
     "spark.sql.execution.arrow.pyspark.enabled": "true",

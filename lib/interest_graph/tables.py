@@ -55,7 +55,8 @@ INTERACTIONS = Table(
         session_id    STRING NOT NULL COMMENT 'run of a user without an inactivity gap',
         dwell_seconds DOUBLE COMMENT 'time to the next event of the session, capped',
         source        STRING NOT NULL COMMENT 'source name in the configuration'""",
-    key=("event_id",),
+    # Producers number their own events: an id is theirs, and a user's day's.
+    key=("source", "user_id", "event_date", "event_id"),
     writer="clean",
     comment="Clean, deduplicated, sessionised facts: one thing one user did to one item",
     partition_by=("event_date",),  # parallel daily writers must not conflict, merges must prune
@@ -73,7 +74,22 @@ QUARANTINE = Table(
     key=("source", "file", "position"),
     writer="clean",
     comment="Refused records with the reasons",
+    partition_by=("batch_id",),  # a re-run replaces exactly its batches
     checks={"has_reason": "size(reasons) > 0"},
+)
+
+BATCHES = Table(
+    name="silver.batches",
+    columns="""
+        batch_id  STRING NOT NULL COMMENT 'ingest batch that silver.interactions accounts for',
+        settings  STRING NOT NULL COMMENT 'digest of the settings that it was cleaned with',
+        days      ARRAY<DATE> NOT NULL COMMENT 'UTC days of its records',
+        n_records BIGINT NOT NULL COMMENT 'records of the batch',
+        n_refused BIGINT NOT NULL COMMENT 'of these in silver.quarantine',
+        retry_ts  TIMESTAMP COMMENT 'earliest time of a record refused as future; due again then'""",
+    key=("batch_id",),
+    writer="clean",
+    comment="Batches that are clean, and the days that each of them touches",
 )
 
 USERS = Table(
@@ -176,9 +192,12 @@ COMMUNITIES = Table(
         id                STRING NOT NULL COMMENT 'vertex id',
         component         BIGINT NOT NULL COMMENT 'connected component',
         community         BIGINT NOT NULL COMMENT 'label propagation community',
+        modularity_community BIGINT NOT NULL COMMENT 'Leiden community',
         pagerank          DOUBLE NOT NULL COMMENT 'unweighted PageRank, sums to 1',
         weighted_pagerank DOUBLE NOT NULL COMMENT 'PageRank along edge weights, sums to 1',
         core_number       BIGINT NOT NULL COMMENT 'largest k whose k-core holds the vertex',
+        triangles         BIGINT NOT NULL COMMENT 'triangles at the vertex',
+        clustering        DOUBLE NOT NULL COMMENT 'share of pairs of neighbours that are joined',
         degree            BIGINT NOT NULL COMMENT 'edges at the vertex',
         weighted_degree   DOUBLE NOT NULL COMMENT 'their weights, summed'""",
     key=("graph_version", "id"),
@@ -265,6 +284,7 @@ MODELS = Table(
     columns="""
         model_run      STRING NOT NULL COMMENT 'training run',
         model          STRING NOT NULL COMMENT 'spectral, lightgcn ...',
+        build          BIGINT NOT NULL COMMENT 'counts from 1: the largest was trained last',
         graph_version  STRING NOT NULL COMMENT 'graph that it was trained on',
         as_of          TIMESTAMP NOT NULL COMMENT 'nothing later was seen',
         parameters     STRING NOT NULL COMMENT 'training settings as JSON',
@@ -299,14 +319,18 @@ RECOMMENDATIONS = Table(
 METRICS = Table(
     name="gold.metrics",
     columns="""
-        split      STRING NOT NULL COMMENT 'random, time or given, with its parameters',
-        model      STRING NOT NULL COMMENT 'ours or a baseline',
-        metric     STRING NOT NULL COMMENT 'precision, recall, f1, ndcg, mrr, map, hit_rate ...',
-        k          INT NOT NULL COMMENT 'list length',
-        value      DOUBLE NOT NULL COMMENT 'mean over users; coverage: share of items',
-        n_users    BIGINT NOT NULL COMMENT 'users with hold-out items',
-        seconds    DOUBLE NOT NULL COMMENT 'fit and top-k wall time',
-        as_of      TIMESTAMP NOT NULL COMMENT 'evaluation time'""",
+        split     STRING NOT NULL COMMENT 'random, time or given, with its parameters',
+        model     STRING NOT NULL COMMENT 'the configured model or a baseline',
+        is_ours   BOOLEAN NOT NULL COMMENT 'true for the configured model',
+        metric    STRING NOT NULL COMMENT 'precision, recall, f1, ndcg, mrr, map, hit_rate ...',
+        k         INT NOT NULL COMMENT 'list length',
+        value     DOUBLE NOT NULL COMMENT 'mean over users; coverage: share of items',
+        n_users   BIGINT NOT NULL COMMENT 'users with hold-out items and a train history',
+        lead      DOUBLE COMMENT 'ours minus this model, same users; null for ours',
+        lead_low  DOUBLE COMMENT 'lower end of the 95% confidence interval of lead',
+        lead_high DOUBLE COMMENT 'upper end of the 95% confidence interval of lead',
+        seconds   DOUBLE NOT NULL COMMENT 'fit and top-k wall time',
+        as_of     TIMESTAMP NOT NULL COMMENT 'nothing later was learnt from'""",
     key=("split", "model", "metric", "k"),
     writer="evaluate",
     comment="Ranking quality against baselines on held-out interactions",

@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
-from pydantic import NonNegativeInt, PositiveInt
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from interest_graph.config.base import Section
+
+Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class RuleConfig(Section):
+    """A promise about records, as a SQL predicate over the typed columns.
+
+    Columns: source, event_id, user_id, item_id, action, event_ts, value, user_agent, payload.
+    A record for which the predicate is false breaks the rule; one for which it is null does not.
+    """
+
+    reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")  # the code that quarantine shows
+    column: str  # what the rule is about, for people
+    must: str  # SQL predicate, e.g. "value BETWEEN 1 AND 5"
+    severity: Literal["refuse", "warn"] = "refuse"  # warn: counted only
+
+
+class BotConfig(Section):
+    """What no person does in a day; a user's day that breaks a rule is dropped. null: rule off."""
+
+    events_per_minute: PositiveInt | None = 120  # more events than this within any 60 seconds
+    events_per_day: PositiveInt | None = 5000  # more events than this in a day
+    items_per_day: PositiveInt | None = 2000  # more distinct items than this in a day
+    active_hours: PositiveInt | None = 22  # active in more than this many of the day's 24 hours
+    steady_gap_events: PositiveInt | None = 50  # in a day of at least so many events ...
+    steady_gap_variation: NonNegativeFloat = 0.05  # ... gaps vary by less (deviation / mean)
+    crawler_agents: bool = True  # records whose user agent is a known crawler's
 
 
 class CleanConfig(Section):
     """Rules that turn received records into facts."""
 
+    oldest: date = date(1990, 1, 1)  # records of an earlier day are refused
+    clock_skew_minutes: NonNegativeInt = 10  # records later than as_of by more are refused
+    value_bounds: dict[str, Bounds] = {}  # action -> [lowest, highest]; values outside are refused
+    value_caps: dict[str, float] = {}  # action -> largest value; larger ones are set to it
+    rules: list[RuleConfig] = []  # more promises, declared by the pipeline
+    retry_seconds: int = Field(
+        default=0, ge=0, le=3600
+    )  # a repeat so soon after is dropped; 0: off
+    bots: BotConfig | None = None  # null: no bot rules
     session_gap_minutes: PositiveInt = 30  # inactivity that ends a session
-    min_user_events: NonNegativeInt = 1  # users with fewer events are dropped
-    min_item_events: NonNegativeInt = 1  # items with fewer events are dropped
+    session_ends_at_midnight: bool = True  # UTC; false: a session may pass one midnight
+    max_dwell_seconds: PositiveFloat = 1800.0  # a longer dwell is set to this
+    min_user_events: NonNegativeInt = 1  # users with fewer events are dropped (0 or 1: off)
+    min_item_events: NonNegativeInt = 1  # items with fewer events are dropped (0 or 1: off)

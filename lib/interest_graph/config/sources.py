@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from interest_graph.config.base import Section
 
 EVENT_COLUMNS = ("event_id", "user_id", "item_id", "action", "event_time", "value", "user_agent")
+USER_COLUMNS = ("user_id",)
 ITEM_COLUMNS = ("item_id", "title", "text", "categories")
 SOCIAL_COLUMNS = ("user_id", "friend_id", "weight")
+
+_REQUIRED = {
+    "events": ("user_id", "item_id"),
+    "users": ("user_id",),
+    "items": ("item_id",),
+    "social_edges": ("user_id", "friend_id"),
+}
+
+# Named groups become columns. A quote within a quoted field is escaped by a backslash.
+LOG_PATTERNS = {
+    "common": (
+        r"^(?<host>\S+) (?<ident>\S+) (?<user>\S+) \[(?<time>[^\]]+)\] "
+        r'"(?<method>[A-Z]+) (?<path>\S+)(?: (?<protocol>[^"]*))?" (?<status>\d{3}) (?<size>\d+|-)$'
+    ),
+    "combined": (
+        r"^(?<host>\S+) (?<ident>\S+) (?<user>\S+) \[(?<time>[^\]]+)\] "
+        r'"(?<method>[A-Z]+) (?<path>\S+)(?: (?<protocol>[^"]*))?" (?<status>\d{3}) (?<size>\d+|-) '
+        r'"(?<referer>(?:[^"\\]|\\.)*)" "(?<agent>(?:[^"\\]|\\.)*)"$'
+    ),
+}
 
 
 class TimeFormat(Section):
@@ -18,6 +41,7 @@ class TimeFormat(Section):
 
     format: str = "iso"  # epoch_s, epoch_ms, epoch_us, iso, or a Spark datetime pattern
     zone: str = "UTC"  # of times written without an offset
+    constant: datetime | None = None  # the time of every record of a source that has none (UTC)
 
 
 class SourceConfig(Section):
@@ -25,26 +49,61 @@ class SourceConfig(Section):
 
     name: str = Field(pattern=r"^[a-z0-9_][a-z0-9_-]*$")
     kind: Literal["events", "users", "items", "social_edges"] = "events"
-    format: Literal["csv", "json", "parquet", "delta"] = "csv"
-    path: str  # file, folder or glob; gzip by file name
-    delimiter: str = ","  # csv only
+    format: Literal["csv", "json", "parquet", "delta", "log"] = "csv"
+    path: str  # file, folder or glob; .gz and .zst files are decompressed
+    delimiter: str = Field(default=",", min_length=1)  # csv only; may have several characters
     header: bool = True  # csv only; without a header, columns are called _c0, _c1, ...
+    quote: str = Field(default='"', max_length=1)  # csv only; empty: quotes mean nothing
+    multiline: bool = False  # csv only; quoted fields may hold line ends (files are then not split)
     encoding: str = "UTF-8"
+    pattern: str = "combined"  # log only: common, combined, or a regular expression of named groups
     columns: dict[str, str]  # suite column -> column of the source (dots reach into JSON objects)
+    optional: list[str] = []  # mapped columns that a file may lack
     action: str | None = None  # the action of every row, where no column holds it
     actions: dict[str, str] = {}  # action as written -> action name; empty: as written
     time: TimeFormat = TimeFormat()
-    list_delimiter: str = "|"  # splits `categories` of an item
+    list_delimiter: str = Field(default="|", min_length=1)  # splits `categories` of an item
+
+    @field_validator("pattern")
+    @classmethod
+    def _pattern_has_groups(cls, pattern: str) -> str:
+        if pattern not in LOG_PATTERNS and not group_names(pattern):
+            raise ValueError(
+                f"must be {' or '.join(LOG_PATTERNS)}, or a regular expression "
+                "with (?<name>...) groups"
+            )
+        return pattern
 
     @model_validator(mode="after")
     def _columns_fit_the_kind(self) -> SourceConfig:
-        required = {
-            "events": ["user_id", "item_id"],
-            "users": ["user_id"],
-            "items": ["item_id"],
-            "social_edges": ["user_id", "friend_id"],
-        }[self.kind]
-        lacking = [column for column in required if column not in self.columns]
+        lacking = [column for column in _REQUIRED[self.kind] if column not in self.columns]
         if lacking:
             raise ValueError(f"columns must map {', '.join(lacking)}")
+        if self.kind == "events":
+            _refuse_unknown(self.columns, EVENT_COLUMNS)
+            self._require_action_and_time()
+        if self.kind == "social_edges":
+            _refuse_unknown(self.columns, SOCIAL_COLUMNS)
         return self
+
+    def _require_action_and_time(self) -> None:
+        if ("action" in self.columns) == (self.action is not None):
+            raise ValueError("either columns.action or action must say what the user did")
+        if ("event_time" in self.columns) == (self.time.constant is not None):
+            raise ValueError("either columns.event_time or time.constant must say when it happened")
+
+    @property
+    def regex(self) -> str:
+        """The regular expression of a log line."""
+        return LOG_PATTERNS.get(self.pattern, self.pattern)
+
+
+def group_names(regex: str) -> list[str]:
+    """Names of the (?<name>...) groups of a regular expression, in order."""
+    return re.findall(r"\(\?<([a-zA-Z][a-zA-Z0-9]*)>", regex)
+
+
+def _refuse_unknown(columns: dict[str, str], known: tuple[str, ...]) -> None:
+    unknown = [column for column in columns if column not in known]
+    if unknown:
+        raise ValueError(f"columns cannot map {', '.join(unknown)}; known: {', '.join(known)}")

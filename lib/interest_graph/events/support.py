@@ -1,0 +1,24 @@
+"""Minimum support: users and items with too few events say too little."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+LOW_USER = "low_user_support"
+LOW_ITEM = "low_item_support"
+
+
+def mark_low_support(events: DataFrame, *, min_user: int, min_item: int) -> DataFrame:
+    """Adds `drop_reason` to events of users, or else items, with fewer events than asked for.
+
+    Both are counted once over the given events: dropping one does not count against the other.
+    """
+    per_user = F.count(F.lit(1)).over(Window.partitionBy("user_id"))
+    counted = events.withColumn("_of_user", per_user if min_user > 1 else F.lit(min_user))
+    per_item = F.count(F.lit(1)).over(Window.partitionBy("item_id"))
+    counted = counted.withColumn("_of_item", per_item if min_item > 1 else F.lit(min_item))
+    reason = F.when(F.col("_of_user") < min_user, F.lit(LOW_USER)).when(
+        F.col("_of_item") < min_item, F.lit(LOW_ITEM)
+    )
+    return counted.withColumn("drop_reason", reason).drop("_of_user", "_of_item")

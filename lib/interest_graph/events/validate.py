@@ -1,0 +1,122 @@
+"""Rules that every record must meet, declared as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from interest_graph.config import CleanConfig
+
+_MAX_ID_LENGTH = 512  # longer ids are run-together lines
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A promise: a record for which the predicate `broken` is true is refused for `reason`.
+
+    column: what the promise is about; severity: refuse, or warn (counted only).
+    """
+
+    column: str
+    broken: str
+    reason: str
+    severity: str = "refuse"
+
+
+def built_in_rules(config: CleanConfig, as_of: datetime) -> list[Rule]:
+    """The suite's rules, over what `type_events` returns."""
+    latest = as_of + timedelta(minutes=config.clock_skew_minutes)
+    after = f"event_ts > TIMESTAMP '{latest:%Y-%m-%d %H:%M:%S} UTC'"
+    return [
+        Rule("payload", "NOT is_readable", "unreadable"),
+        *[Rule(c, f"is_readable AND {c} IS NULL", f"missing_{c}") for c in ("user_id", "item_id")],
+        *[Rule(c, f"length({c}) > {_MAX_ID_LENGTH}", f"long_{c}") for c in ("user_id", "item_id")],
+        Rule("action", "is_readable AND action IS NULL AND _action IS NULL", "missing_action"),
+        Rule("action", "action IS NULL AND _action IS NOT NULL", "unknown_action"),
+        Rule(
+            "event_time", "is_readable AND event_time IS NULL AND event_ts IS NULL", "missing_time"
+        ),
+        Rule("event_time", "event_time IS NOT NULL AND event_ts IS NULL", "bad_time"),
+        Rule("event_time", after, "future_time"),
+        Rule("event_time", f"event_date < DATE '{config.oldest:%Y-%m-%d}'", "ancient_time"),
+        Rule("value", "_value IS NOT NULL AND (value IS NULL OR isnan(value))", "bad_value"),
+        Rule("value", "value < 0", "negative_value"),
+        *_bounds(config),
+    ]
+
+
+def declared_rules(config: CleanConfig) -> list[Rule]:
+    """The pipeline's own rules."""
+    return [Rule(r.column, f"NOT ({r.must})", r.reason, r.severity) for r in config.rules]
+
+
+def is_broken(rules: Sequence[Rule]) -> Column:
+    """Whether a record breaks any refusing rule; never null."""
+    refusing = [rule for rule in rules if rule.severity == "refuse"]
+    return reduce(or_, (_holds(rule) for rule in refusing), F.lit(False))
+
+
+def reasons_of(rules: Sequence[Rule]) -> Column:
+    """The reasons of every refusing rule that a record breaks, in the rules' order."""
+    refusing = [rule for rule in rules if rule.severity == "refuse"]
+    return F.array_compact(F.array(*[F.when(_holds(r), F.lit(r.reason)) for r in refusing]))
+
+
+def refused(typed: DataFrame, rules: Sequence[Rule]) -> DataFrame:
+    """Records that break a rule, as silver.quarantine holds them."""
+    texts = [F.col("_action").alias("action"), F.col("_value").alias("value")]
+    ids = ["event_id", "user_id", "item_id", "event_time", "user_agent", "payload"]
+    record = F.to_json(F.struct(*ids, *texts))
+    payload = F.when(F.col("is_readable"), record).otherwise(F.col("payload"))
+    broken = typed.where(is_broken(rules)).withColumn("reasons", reasons_of(rules))
+    return broken.select(
+        "source", "file", "position", "reasons", payload.alias("payload"), "batch_id"
+    )
+
+
+def accepted(typed: DataFrame, rules: Sequence[Rule], config: CleanConfig) -> DataFrame:
+    """Records that break no rule, with the columns that the facts need; capped values."""
+    return typed.where(~is_broken(rules)).select(
+        "source",
+        "event_id",
+        "user_id",
+        "item_id",
+        "action",
+        "event_ts",
+        "event_date",
+        _capped(config).alias("value"),
+        "user_agent",
+    )
+
+
+def _holds(rule: Rule) -> Column:
+    return F.coalesce(F.expr(f"({rule.broken})"), F.lit(False))
+
+
+def _bounds(config: CleanConfig) -> list[Rule]:
+    return [
+        Rule(
+            "value",
+            f"action = '{_quoted(action)}' AND value NOT BETWEEN {low!r} AND {high!r}",
+            "value_out_of_bounds",
+        )
+        for action, (low, high) in sorted(config.value_bounds.items())
+    ]
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def _capped(config: CleanConfig) -> Column:
+    value = F.col("value")
+    for action, cap in sorted(config.value_caps.items()):
+        is_over = (F.col("action") == action) & (F.col("value") > cap)
+        value = F.when(is_over, F.lit(cap)).otherwise(value)
+    return value

@@ -1,0 +1,131 @@
+"""How the ingest step writes one batch: the ledger's two entries, and the records between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from interest_graph import tables
+from interest_graph.config import SourceConfig
+from interest_graph.config.sources import EVENT_COLUMNS
+from interest_graph.contract import Table
+from interest_graph.events.attributes import (
+    as_given,
+    complete_items,
+    in_file_order,
+    items_of,
+    newest_by_key,
+    social_edges_of,
+    stored_first,
+    users_of,
+)
+from interest_graph.events.files import InputFile
+from interest_graph.events.layouts import Layout
+from interest_graph.events.ledger import DONE, PENDING, as_input_files
+from interest_graph.events.read import naming_broken_file, read_records
+from interest_graph.job import Job
+
+Parts = Sequence[tuple[SourceConfig, Layout]]
+
+ATTRIBUTES: dict[str, tuple[Table, Callable[[DataFrame, SourceConfig], DataFrame]]] = {
+    "users": (tables.USERS, users_of),
+    "items": (tables.ITEMS, items_of),
+    "social_edges": (tables.SOCIAL_EDGES, social_edges_of),
+}
+
+
+def ledger_rows(job: Job) -> list[Row]:
+    """The ledger of the configured sources: one row a file, so it fits the driver."""
+    if not job.store.exists(tables.FILES):
+        return []
+    names = [source.name for source in job.settings.sources]
+    return job.store.read(tables.FILES).where(F.col("source").isin(names)).collect()
+
+
+def claim(
+    job: Job, batch: str, files: Sequence[InputFile], known: Sequence[Row]
+) -> list[InputFile]:
+    """Enter the files as pending; returns those that no other run has entered meanwhile."""
+    held = {(row.source, row.path) for row in known}
+    fresh = [file for file in files if (file.source, file.path) not in held]
+    changed = [file for file in files if (file.source, file.path) in held]
+    if fresh:
+        # Inserts only: of two runs at once, the first to commit owns the file.
+        job.store.merge(tables.FILES, _entries(job, batch, fresh, PENDING, {}), update=False)
+    if changed:
+        job.store.merge(tables.FILES, _entries(job, batch, changed, PENDING, {}))
+    mine = job.store.read(tables.FILES).where(F.col("batch_id") == batch)
+    return as_input_files(mine.collect())
+
+
+def abandon(job: Job, batch: str) -> None:
+    """Take an unfinished batch back: one of its files is gone or has changed."""
+    if job.store.exists(tables.EVENTS):
+        job.store.delete(tables.EVENTS, f"batch_id = '{batch}'")
+    job.store.delete(tables.FILES, f"batch_id = '{batch}'")
+
+
+def write_events(job: Job, batch: str, parts: Parts) -> None:
+    """Write the batch's records; a batch that was written before is replaced."""
+    frames = [_events(job, source, layout) for source, layout in parts]
+    events = reduce(DataFrame.unionByName, frames).withColumn("batch_id", F.lit(batch))
+    with naming_broken_file(job.spark, _files(parts)):
+        job.store.replace(tables.EVENTS, events, where=f"batch_id = '{batch}'")
+
+
+def merge_attributes(job: Job, kind: str, parts: Parts) -> None:
+    """Merge users, items or social edges into what is stored, column by column."""
+    table, shape = ATTRIBUTES[kind]
+    records = [
+        shape(in_file_order(read_records(job.spark, source, [layout]), _files(parts)), source)
+        for source, layout in parts
+    ]
+    rows = reduce(DataFrame.unionByName, records)
+    if job.store.exists(table):
+        stored = job.store.read(table)
+        held = stored.join(rows.select(*table.key).distinct(), list(table.key), how="left_semi")
+        rows = rows.unionByName(stored_first(as_given(held) if kind == "items" else held))
+    merged = newest_by_key(rows, table.key)
+    with naming_broken_file(job.spark, _files(parts)):
+        job.store.merge(table, complete_items(merged) if kind == "items" else merged)
+
+
+def settle(job: Job, batch: str, files: Sequence[InputFile], parts: Parts) -> int:
+    """Enter the batch's files as done, with their numbers of records; returns those of events."""
+    counted = [
+        read_records(job.spark, source, [layout]).groupBy("file").count()
+        for source, layout in parts
+        if source.kind != "events"
+    ]
+    paths = {file.path for source, part in parts if source.kind == "events" for file in part.files}
+    if paths:
+        events = job.store.read(tables.EVENTS).where(F.col("batch_id") == batch)
+        counted.append(events.groupBy("file").count())
+    rows = reduce(DataFrame.unionByName, counted).collect() if counted else []
+    n_rows = {row["file"]: row["count"] for row in rows}
+    job.store.merge(tables.FILES, _entries(job, batch, files, DONE, n_rows))
+    return sum(count for path, count in n_rows.items() if path in paths)
+
+
+def _events(job: Job, source: SourceConfig, layout: Layout) -> DataFrame:
+    records = read_records(job.spark, source, [layout]).withColumn("source", F.lit(source.name))
+    absent = {c: F.lit(None).cast("string") for c in EVENT_COLUMNS if c not in source.columns}
+    return records.withColumns(absent) if absent else records
+
+
+def _files(parts: Parts) -> list[InputFile]:
+    return [file for _, layout in parts for file in layout.files]
+
+
+def _entries(
+    job: Job, batch: str, files: Sequence[InputFile], status: str, n_rows: dict[str, int]
+) -> DataFrame:
+    rows = [
+        (f.source, f.path, f.size_bytes, f.modified_ts, batch, status, n_rows.get(f.path, 0))
+        for f in files
+    ]
+    entries = job.spark.createDataFrame(rows, tables.FILES.schema)
+    return entries if status == DONE else entries.withColumn("n_rows", F.lit(None).cast("bigint"))
