@@ -1,1 +1,64 @@
-"""From raw behaviour logs in a data lake to recommendations in the same lake."""
+"""From raw behaviour logs in a data lake to recommendations in the same lake.
+
+Frames in, frames out: the functions named here are those that the jobs chain. Modules are loaded
+when a name is first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "interest_graph.job": ("Job", "Step", "run_step"),
+    "interest_graph.cli": ("load_step",),
+    "interest_graph.session": ("open_session",),
+    "interest_graph.store": ("Store",),
+    "interest_graph.config": (
+        "CleanConfig",
+        "EvaluateConfig",
+        "FeaturesConfig",
+        "GraphConfig",
+        "RecommendConfig",
+        "Settings",
+        "SourceConfig",
+        "SplitConfig",
+        "TrainConfig",
+        "load_settings",
+    ),
+    "interest_graph.errors": ("InterestGraphError",),
+    "interest_graph.events.typed": ("type_events",),
+    "interest_graph.events.sessionise": ("add_sessions",),
+    "interest_graph.features.text": ("encode_texts", "hash_texts"),
+    "interest_graph.graph.weigh": ("user_item_edges", "weigh_edges"),
+    "interest_graph.graph.build": ("connect", "prune_edges"),
+    "interest_graph.graph.project": ("project",),
+    "interest_graph.graph.structure": ("describe",),
+    "interest_graph.graph.vertices": ("vertices_of",),
+    "interest_graph.train.fitted": ("FittedModel", "Model"),
+    "interest_graph.train.registry": ("make_model",),
+    "interest_graph.recommend.topk": ("gather_histories", "top_k"),
+    "interest_graph.recommend.cold_start": ("gather_all_histories", "rank_popular"),
+    "interest_graph.recommend.explain": ("explain",),
+    "interest_graph.evaluate.split": ("make_split",),
+    "interest_graph.evaluate.metrics": ("score_users",),
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+_MODULES = ("errors", "tables")
+
+__all__ = sorted([*_MODULE_OF, *_MODULES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    """Load the module behind a public name on first use."""
+    if name in _MODULES:
+        return import_module(f"interest_graph.{name}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
