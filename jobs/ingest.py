@@ -1,8 +1,7 @@
 """files -> bronze.*, silver.users, silver.items, silver.social_edges: take in new files."""
 
+from interest_graph.cli import launch
 from interest_graph.steps.ingest import STEP
-
-from interest_graph.job import launch
 
 if __name__ == "__main__":
     launch(STEP)

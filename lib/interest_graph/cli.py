@@ -70,11 +70,15 @@ def load_step(name: str) -> Step:
     return step
 
 
-def launch_step(step: Step, argv: list[str]) -> None:
-    """Run one step with the arguments of a spark-submit file."""
+def launch(step: Step, argv: list[str] | None = None) -> None:
+    """Entry point of a spark-submit file: `--config FILE [--as-of DATE] [--set key=value] ...`."""
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     single.command(step.name, help=_help_of(step))(_step_command([step.name]))
-    single(argv, prog_name=f"{step.name}.py")
+    try:
+        single(sys.argv[1:] if argv is None else argv, prog_name=f"{step.name}.py")
+    except SystemExit as end:
+        if end.code:  # Databricks takes even exit(0) for a failed task
+            raise
 
 
 def run_all(argv: list[str] | None = None) -> None:
