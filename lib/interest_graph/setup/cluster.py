@@ -29,6 +29,13 @@ _START_SECONDS = 90.0
 _STOP_SECONDS = 20.0
 _DAEMON_MEMORY = "256m"
 _PACKAGE = "org.apache.spark.deploy"
+# Where no properties file is given: nobody else gets in, reads along, or sees the UI.
+_CLOSED = """
+spark.authenticate true
+spark.network.crypto.enabled true
+spark.io.encryption.enabled true
+spark.ui.enabled false
+"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,9 @@ def start_cluster(
 
     state: a folder of this cluster's own. cores, memory_mb: what each worker offers.
     settings: a properties file, such as conf/spark/standalone.conf, that spark.conf starts with.
+    Without one, traffic is authenticated and encrypted, and the application's UI is off.
     """
+    state = state.absolute()  # executors run in folders of their own
     if _running(state):
         raise EnvironmentProblem(f"{state}: a cluster is running there already; stop it first")
     _empty(state)
@@ -125,7 +134,7 @@ def _environment(state: Path, name: str, home: Path) -> dict[str, str]:
 
 def _write_properties(state: Path, master_url: str, settings: Path | None) -> Path:
     """Write spark.conf, readable by its owner alone; daemons and spark-submit both take it."""
-    shipped = settings.read_text(encoding="utf-8") if settings else "spark.authenticate true\n"
+    shipped = settings.read_text(encoding="utf-8") if settings else _CLOSED
     own = {
         "spark.master": master_url,
         "spark.authenticate.secret": secrets.token_hex(32),
