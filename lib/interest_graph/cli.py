@@ -160,7 +160,7 @@ def _escaped(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-for _name in STEPS:
+for _name in (*STEPS, "generate", "maintain"):
     app.command(_name.replace("_", "-"), help=f"Run the {_name} job.")(_step_command([_name]))
 app.command("run-all", help="Run every job, from files to the report, in one session.")(
     _step_command(list(STEPS))

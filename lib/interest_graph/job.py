@@ -1,10 +1,9 @@
-"""A run of one job: what it reads and writes, its record in ops.runs, and how it is launched."""
+"""A run of one job: what it reads and writes, its record in ops.runs, and whether it must run."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +32,7 @@ class Step:
 
     settings: configuration sections that shape the result; optional: tables read where they
     exist; always: run even when inputs and settings are those of the last run (for a job that
-    keeps its own ledger).
+    keeps its own ledger); is_missing: whether a product outside the tables has gone.
     """
 
     name: str
@@ -43,6 +42,7 @@ class Step:
     writes: tuple[Table, ...] = ()
     settings: tuple[str, ...] = ()
     always: bool = False
+    is_missing: Callable[[Job], bool] = lambda _job: False
 
 
 @dataclass
@@ -120,13 +120,6 @@ def run_step(job: Job, step: Step, *, force: bool = False) -> bool:
     return True
 
 
-def launch(step: Step, argv: Sequence[str] | None = None) -> None:
-    """Entry point of a spark-submit file: `--config FILE [--as-of DATE] [--set key=value] ...`."""
-    from interest_graph.cli import launch_step  # the command line stands above this module
-
-    launch_step(step, list(sys.argv[1:] if argv is None else argv))
-
-
 def _as_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
@@ -149,7 +142,8 @@ def _is_up_to_date(job: Job, step: Step, fingerprint: str) -> bool:
     runs = job.store.read(tables.RUNS).where("status = 'succeeded'")
     last = runs.where(runs.job == step.name).orderBy(runs.started_ts.desc()).first()
     written = {t.name: job.store.version(t) for t in step.writes}
-    return last is not None and last.fingerprint == fingerprint and last.writes == written
+    is_same = last is not None and last.fingerprint == fingerprint and last.writes == written
+    return is_same and not step.is_missing(job)
 
 
 def _run_recorded(job: Job, step: Step, fingerprint: str) -> None:

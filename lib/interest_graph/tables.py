@@ -92,6 +92,16 @@ BATCHES = Table(
     comment="Batches that are clean, and the days that each of them touches",
 )
 
+ITEM_ALIASES = Table(
+    name="silver.item_aliases",
+    columns="""
+        item_id      STRING NOT NULL COMMENT 'an item that is another one listed twice',
+        canonical_id STRING NOT NULL COMMENT 'the item that silver.interactions names instead'""",
+    key=("item_id",),
+    writer="clean",
+    comment="Items with titles that nearly agree, merged into one",
+)
+
 USERS = Table(
     name="silver.users",
     columns="""
@@ -334,6 +344,29 @@ METRICS = Table(
     key=("split", "model", "metric", "k"),
     writer="evaluate",
     comment="Ranking quality against baselines on held-out interactions",
+)
+
+MADE_EVENTS = Table(
+    name="ops.made_events",
+    columns="""
+        event_id STRING COMMENT 'id in the record',
+        user_id  STRING COMMENT 'user in the record',
+        item_id  STRING COMMENT 'item in the record',
+        kind     STRING NOT NULL COMMENT 'person, duplicate_*, retry, bot.* or malformed.*',
+        session  STRING COMMENT 'true session of a person on a day'""",
+    key=("event_id", "kind"),
+    writer="generate",
+    comment="What each record of the made-up log is",
+)
+
+MADE_ITEMS = Table(
+    name="ops.made_items",
+    columns="""
+        item_id     STRING NOT NULL COMMENT 'as listed',
+        original_id STRING NOT NULL COMMENT 'the item that it is; itself unless listed twice'""",
+    key=("item_id",),
+    writer="generate",
+    comment="Which made-up items are the same thing",
 )
 
 RUNS = Table(

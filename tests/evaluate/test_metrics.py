@@ -10,7 +10,7 @@ from sklearn.metrics import ndcg_score
 
 from interest_graph.evaluate.metrics import MEASURES, average, cover, score_users
 
-RECOMMENDATIONS = "user_id STRING, rank INT, item_id STRING"
+LISTS = "model STRING, user_id STRING, rank INT, item_id STRING"
 PAIRS = "user_id STRING, item_id STRING"
 KS = [1, 5, 10, 20]
 N_ITEMS = 60
@@ -30,11 +30,14 @@ def lists():
 @pytest.fixture(scope="module")
 def scores(spark, lists):
     listed, held = lists
-    rows = [(u, r, str(i)) for u, items in listed.items() for r, i in enumerate(items.tolist(), 1)]
+    rows = [
+        ("m", u, r, str(i)) for u, items in listed.items() for r, i in enumerate(items.tolist(), 1)
+    ]
     pairs = [(user, str(item)) for user, items in held.items() for item in items]
     frame = score_users(
-        spark.createDataFrame(rows, RECOMMENDATIONS).repartition(3),
+        spark.createDataFrame(rows, LISTS).repartition(3),
         spark.createDataFrame(pairs, PAIRS),
+        ["m"],
         KS,
     )
     return {(row["user_id"], row["k"]): row.asDict() for row in frame.toLocalIterator()}
@@ -78,13 +81,16 @@ def test_ndcg_equals_scikit_learn(scores, lists):
 
 
 def test_a_perfect_list_scores_one_and_a_missing_list_zero(spark):
-    listed = spark.createDataFrame([("a", 1, "x"), ("a", 2, "y")], RECOMMENDATIONS)
+    listed = spark.createDataFrame([("m", "a", 1, "x"), ("m", "a", 2, "y")], LISTS)
     held = spark.createDataFrame([("a", "x"), ("a", "y"), ("b", "x")], PAIRS)
 
-    rows = {row["user_id"]: row for row in score_users(listed, held, [2]).toLocalIterator()}
+    scores = score_users(listed, held, ["m", "mute"], [2])
 
-    assert all(rows["a"][name] == 1 for name in MEASURES)
-    assert all(rows["b"][name] == 0 for name in MEASURES)
+    found = {(row["model"], row["user_id"]): row for row in scores.toLocalIterator()}
+    assert len(found) == 4
+    for (model, user), row in found.items():
+        perfect = (model, user) == ("m", "a")
+        assert {row[name] for name in MEASURES} == {1.0 if perfect else 0.0}
 
 
 def test_average_is_over_users_by_model_and_length(spark):
@@ -102,7 +108,7 @@ def test_average_is_over_users_by_model_and_length(spark):
 
 def test_coverage_counts_the_distinct_items_within_k(spark):
     rows = [("m", "a", 1, "x"), ("m", "a", 2, "y"), ("m", "b", 1, "x"), ("m", "b", 2, "z")]
-    listed = spark.createDataFrame(rows, f"model STRING, {RECOMMENDATIONS}")
+    listed = spark.createDataFrame(rows, LISTS)
 
     shares = cover(listed, n_items=10, ks=[1, 2])
 

@@ -49,7 +49,6 @@ class EvaluateConfig(Section):
     )
     k: list[PositiveInt] = Field(default=[10, 20], min_length=1)  # list lengths
     baselines: list[Literal["popularity", "item_knn", "als"]] = ["popularity", "item_knn", "als"]
-    validation_fraction: float = Field(default=0.05, gt=0, lt=1)  # of train, to stop early
 
 
 class ReportConfig(Section):

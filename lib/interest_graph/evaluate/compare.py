@@ -13,7 +13,7 @@ _Z = 1.959963984540054  # 97.5% point of the normal distribution
 def compare(scores: DataFrame, ours: str) -> DataFrame:
     """Mean lead of model `ours` over every other model, with its 95% confidence interval.
 
-    scores: model, user_id, k and one column per measure. The lead is the mean over users of the
+    scores: as of metrics.score_users. The lead is the mean over users of the
     difference d between the two models on the same user; the interval is Student's,
     mean(d) -+ t(n - 1) * sd(d) / sqrt(n), null for a single user.
     Returns model, k, metric, lead, lead_low, lead_high; no rows for `ours`.

@@ -24,49 +24,58 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 MEASURES = ("precision", "recall", "f1", "ndcg", "mrr", "map", "hit_rate")
+_LIST = ["model", "user_id"]
 
 
-def score_users(recommendations: DataFrame, hold_out: DataFrame, ks: Sequence[int]) -> DataFrame:
-    """Every measure for every user with hold-out items and every list length.
+def score_users(
+    lists: DataFrame, hold_out: DataFrame, models: Sequence[str], ks: Sequence[int]
+) -> DataFrame:
+    """Every measure for every model, user with hold-out items, and list length.
 
-    recommendations: user_id, rank (from 1), item_id; hold_out: user_id, item_id, one row per pair.
-    Returns user_id, k and one column per measure.
+    lists: model, user_id, rank (from 1), item_id, without train items; hold_out: user_id, item_id,
+    one row per pair; models: those to score, even if `lists` has no row of one.
+    Returns model, user_id, k and one column per measure.
     """
-    relevant = hold_out.groupBy("user_id").agg(F.count("*").alias("_n_relevant"))
-    listed = recommendations.where(F.col("rank") <= max(ks))
-    hits = listed.join(hold_out, on=["user_id", "item_id"], how="left_semi")
-    ranks = hits.groupBy("user_id").agg(F.sort_array(F.collect_list("rank")).alias("_all_ranks"))
-    lengths = F.explode(F.array(*[F.lit(k) for k in sorted(set(ks))])).alias("k")
-    cut = relevant.join(ranks, on="user_id", how="left").select("*", lengths)
+    counted = hold_out.groupBy("user_id").agg(F.count("*").alias("_n_relevant"))
+    relevant = counted.select("*", _each("model", models))
+    listed = lists.where(F.col("rank") <= max(ks))
+    hits = listed.join(hold_out, on=["user_id", "item_id"], how="left_semi").groupBy(*_LIST)
+    ranks = hits.agg(F.sort_array(F.collect_list("rank")).alias("_all_ranks"))
+    cut = relevant.join(ranks, on=_LIST, how="left").select("*", _each("k", sorted(set(ks))))
     within = F.filter(F.coalesce("_all_ranks", F.array()), lambda rank: rank <= F.col("k"))
     scored = cut.withColumn("_ranks", within)
-    return scored.select(
-        "user_id", "k", *[measure.alias(name) for name, measure in _measures().items()]
-    )
+    measures = [measure.alias(name) for name, measure in _measures().items()]
+    return scored.select("model", "user_id", "k", *measures)
 
 
 def average(scores: DataFrame) -> DataFrame:
     """Mean of each measure over users.
 
-    scores: model, user_id, k and one column per measure. Returns model, k, metric, value, n_users.
+    scores: as of score_users. Returns model, k, metric, value, n_users.
     """
     means = [F.avg(name).alias(name) for name in MEASURES]
     wide = scores.groupBy("model", "k").agg(F.count("*").alias("n_users"), *means)
     return wide.unpivot(["model", "k", "n_users"], list(MEASURES), "metric", "value")
 
 
-def cover(recommendations: DataFrame, n_items: int, ks: Sequence[int]) -> DataFrame:
+def cover(lists: DataFrame, n_items: int, ks: Sequence[int]) -> DataFrame:
     """Share of the catalogue that appears in the lists.
 
-    recommendations: model, user_id, rank, item_id; n_items: items of the train catalogue.
+    lists: model, user_id, rank, item_id; n_items: items of the train catalogue.
     Returns model, k, metric ("coverage"), value.
     """
-    best = recommendations.groupBy("model", "item_id").agg(F.min("rank").alias("_best_rank"))
+    best = lists.groupBy("model", "item_id").agg(F.min("rank").alias("_best_rank"))
     shares = [(F.count_if(F.col("_best_rank") <= k) / n_items).alias(str(k)) for k in set(ks)]
     wide = best.groupBy("model").agg(*shares)
     long = wide.unpivot("model", [str(k) for k in set(ks)], "_k", "value")
-    columns = [F.col("_k").cast("int").alias("k"), F.lit("coverage").alias("metric"), "value"]
-    return long.select("model", *columns)
+    return long.select(
+        "model", F.col("_k").cast("int").alias("k"), F.lit("coverage").alias("metric"), "value"
+    )
+
+
+def _each(name: str, values: Sequence[object]) -> Column:
+    """One row for each of the values."""
+    return F.explode(F.array(*[F.lit(value) for value in values])).alias(name)
 
 
 def _discounted(ranks: Column) -> Column:

@@ -40,8 +40,8 @@ def make_split(interactions: DataFrame, config: SplitConfig, as_of: datetime) ->
     if config.kind == "time":
         train, test, until = _split_by_time(seen, config.train_fraction)
     elif config.kind == "given":
-        train = seen.where(F.col("source") == config.train_source)
-        test, until = seen.where(F.col("source") == config.test_source), as_of
+        train = seen.where(F.col("source") == F.lit(config.train_source))
+        test, until = seen.where(F.col("source") == F.lit(config.test_source)), as_of
     else:
         pairs = seen.select(*_PAIR).distinct()
         kept, test = split_within_items(pairs, config.train_fraction, config.seed)
