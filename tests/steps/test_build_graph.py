@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.errors import DataError
+from interest_graph.graph.scratch import persistent_rdds
 from interest_graph.graph.version import newest_version
 from interest_graph.job import run_step
 from interest_graph.steps.build_graph import STEP
@@ -48,7 +49,7 @@ def job(open_job, spark):
 
 
 def test_graph_is_built_twice_with_the_same_rows(job, spark):
-    cached = set(spark.sparkContext._jsc.getPersistentRDDs())
+    cached = persistent_rdds(spark)
     run_step(job, STEP)
     graph = [
         tables.EDGES,
@@ -70,7 +71,7 @@ def test_graph_is_built_twice_with_the_same_rows(job, spark):
         newest_version(job.store.read(tables.GRAPH_VERSIONS))
         == first["graph.edges"].first().graph_version
     )
-    assert set(spark.sparkContext._jsc.getPersistentRDDs()) <= cached
+    assert persistent_rdds(spark) <= cached
 
 
 def _sortable(frame):

@@ -7,8 +7,11 @@ weights; these three are written here.
 from __future__ import annotations
 
 from graphframes import GraphFrame
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+
+from interest_graph.config.graph import StructureConfig
 
 _TIE_DIGITS = 9  # as in kernels
 _STILL_ROUNDS = 4  # as in kernels
@@ -45,26 +48,32 @@ def degrees(vertices: DataFrame, links: DataFrame) -> DataFrame:
 
 
 def pagerank(
-    degrees: DataFrame, links: DataFrame, *, damping: float, tolerance: float, max_rounds: int
+    degrees: DataFrame,
+    links: DataFrame,
+    settings: StructureConfig,
+    restart: DataFrame | None = None,
 ) -> DataFrame:
     """id, pagerank, weighted_pagerank: as kernels.pagerank, both in one pass a round.
 
-    degrees: id, degree, weighted_degree.
+    degrees: id, degree, weighted_degree; restart: id of the vertices where the walk restarts,
+    all by default.
     """
-    n_vertices = degrees.count()
-    home = 1.0 / n_vertices
-    ranks = degrees.select("*", F.lit(home).alias("_r"), F.lit(home).alias("_wr"))
-    for _ in range(max_rounds):
-        moved = _rank_round(ranks, links, damping, home).localCheckpoint()
-        ranks = moved.drop("_change", "_lost")
-        if moved.agg(F.sum("_change")).first()[0] < tolerance:  # type: ignore[index]
+    homes = degrees.select("id") if restart is None else restart.select("id")
+    share = F.lit(1.0 / homes.count())
+    home = homes.withColumn("_home", share)
+    start = degrees.join(home, "id", how="left").fillna(0.0, subset=["_home"])
+    ranks = start.select("*", F.col("_home").alias("_r"), F.col("_home").alias("_wr"))
+    for _ in range(settings.max_rank_rounds):
+        moved = _rank_round(ranks, links, settings.damping).localCheckpoint()
+        ranks = moved.drop("_change")
+        if moved.agg(F.sum("_change")).first()[0] < settings.rank_tolerance:  # type: ignore[index]
             break
     return ranks.select(
         "id", F.col("_r").alias("pagerank"), F.col("_wr").alias("weighted_pagerank")
     )
 
 
-def _rank_round(ranks: DataFrame, links: DataFrame, damping: float, home: float) -> DataFrame:
+def _rank_round(ranks: DataFrame, links: DataFrame, damping: float) -> DataFrame:
     shares = ranks.where("degree > 0").select(
         F.col("id").alias("src"),
         (F.col("_r") / F.col("degree")).alias("_s"),
@@ -72,23 +81,16 @@ def _rank_round(ranks: DataFrame, links: DataFrame, damping: float, home: float)
     )
     received = links.join(shares, "src", how="inner").groupBy(F.col("dst").alias("id"))
     sums = received.agg(F.sum("_s").alias("_in"), F.sum(F.col("_ws") * F.col("w")).alias("_win"))
-    lost = ranks.where("degree = 0").agg(F.coalesce(F.sum("_r"), F.lit(0.0)).alias("_lost"))
-    both = ranks.join(sums, "id", how="left").crossJoin(F.broadcast(lost))
 
+    # Every vertex has an edge here, so no rank is lost on the way.
     def step(received: str) -> Column:
-        arrived = F.coalesce(F.col(received), F.lit(0.0)) + F.col("_lost") * home
-        return arrived * damping + (1 - damping) * home
+        arrived = F.coalesce(F.col(received), F.lit(0.0))
+        return arrived * damping + F.col("_home") * (1 - damping)
 
     change = F.abs(step("_in") - F.col("_r")) + F.abs(step("_win") - F.col("_wr"))
-    return both.select(
-        "id",
-        "degree",
-        "weighted_degree",
-        "_lost",
-        step("_in").alias("_r"),
-        step("_win").alias("_wr"),
-        change.alias("_change"),
-    )
+    kept = ("id", "degree", "weighted_degree", "_home")
+    new = (step("_in").alias("_r"), step("_win").alias("_wr"), change.alias("_change"))
+    return ranks.join(sums, "id", how="left").select(*kept, *new)
 
 
 def core_numbers(degrees: DataFrame, links: DataFrame) -> DataFrame:
@@ -147,3 +149,30 @@ def _moves_in_round(vertex: Column, number: int) -> Column:
     """kernels.moves_in_round in Spark's terms."""
     mixed = F.pmod(vertex * 1_103_515_245 + (number * 12_820_163 + 12_345), F.lit(2_147_483_648))
     return F.shiftright(mixed, 16) % 2 == 0
+
+
+def contract(labels: DataFrame, links: DataFrame) -> DataFrame:
+    """The graph of communities: src, dst, weight between them; a community's inside is a loop.
+
+    labels: id, community. Each link is in `links` twice, as src, dst and as dst, src.
+    """
+    src = labels.select(F.col("id").alias("src"), F.col("community").alias("_src"))
+    dst = labels.select(F.col("id").alias("dst"), F.col("community").alias("_dst"))
+    placed = links.where("src < dst").join(src, "src", how="inner").join(dst, "dst", how="inner")
+    between = placed.groupBy(F.col("_src").alias("src"), F.col("_dst").alias("dst"))
+    return between.agg(F.sum("w").alias("weight"))
+
+
+def triangles(degrees: DataFrame, links: DataFrame) -> DataFrame:
+    """id, triangles, clustering: as communities.triangles."""
+    one_way = links.where("src < dst").select("src", "dst")
+    graph = GraphFrame(degrees.select("id"), one_way)
+    counted: DataFrame = graph.triangleCount(StorageLevel.MEMORY_AND_DISK)
+    counts = counted.select("id", F.col("count").cast("bigint").alias("triangles"))
+    joined = degrees.join(counts, "id", how="left").withColumn(
+        "_pairs", F.expr("degree * (degree - 1) / 2")
+    )
+    share = F.when(F.col("_pairs") > 0, F.col("triangles") / F.col("_pairs")).otherwise(0.0)
+    return joined.select(
+        "id", F.coalesce("triangles", F.lit(0)).alias("triangles"), share.alias("clustering")
+    )

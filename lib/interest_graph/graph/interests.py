@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -26,7 +28,7 @@ def item_interest_edges(items: DataFrame) -> DataFrame:
         interest_vertex(F.col("_name")).alias("dst"),
         F.lit("item_interest").alias("kind"),
         (F.lit(1.0) / F.col("_n")).alias("weight"),
-        *_no_events(),
+        *no_events(),
     )
 
 
@@ -56,9 +58,23 @@ def user_interest_edges(
 
 def item_item_edges(projected: DataFrame) -> DataFrame:
     """Rows of project.project between item vertices as edges; n_events is the users shared."""
-    shared = projected.withColumn("kind", F.lit("item_item")).withColumn(
-        "n_events", F.col("n_shared")
-    )
+    return _projected_edges(projected, "item_item")
+
+
+def user_user_edges(projected: DataFrame) -> DataFrame:
+    """Rows of project.project between user vertices as edges; n_events is the items shared."""
+    return _projected_edges(projected, "user_user")
+
+
+def session_edges(interactions: DataFrame, *, as_of: datetime) -> DataFrame:
+    """Sessions as baskets of items: src (session), dst (item vertex), weight (events in it)."""
+    seen = interactions.where(F.col("event_ts") <= F.lit(as_of))
+    ends = seen.select(F.col("session_id").alias("src"), item_vertex(F.col("item_id")).alias("dst"))
+    return ends.groupBy("src", "dst").agg(F.count("*").cast("double").alias("weight"))
+
+
+def _projected_edges(projected: DataFrame, kind: str) -> DataFrame:
+    shared = projected.withColumn("kind", F.lit(kind)).withColumn("n_events", F.col("n_shared"))
     never = F.lit(None).cast("timestamp")
     return shared.withColumn("first_ts", never).withColumn("last_ts", never).select(*EDGE_COLUMNS)
 
@@ -70,12 +86,13 @@ def social_edges(given: DataFrame) -> DataFrame:
         user_vertex(F.col("friend_id")).alias("dst"),
         F.lit("social").alias("kind"),
         "weight",
-        *_no_events(),
+        *no_events(),
     )
     return edges.where("src <> dst")
 
 
-def _no_events() -> list[Column]:
+def no_events() -> list[Column]:
+    """n_events, first_ts and last_ts of an edge that no event made."""
     never = F.lit(None).cast("timestamp")
     return [
         F.lit(0).cast("bigint").alias("n_events"),

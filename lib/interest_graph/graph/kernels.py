@@ -21,9 +21,11 @@ class Adjacency:
     """An undirected graph without loops or parallel edges.
 
     weights: float64[vertices, vertices], symmetric; parallel edges' weights are summed.
+    loops: float64[vertices], weight of the self-loops that were left out.
     """
 
     weights: sparse.csr_array
+    loops: Floats
 
     @property
     def n_vertices(self) -> int:
@@ -34,6 +36,11 @@ class Adjacency:
     def degrees(self) -> Ints:
         """Neighbours by vertex."""
         return np.asarray(np.diff(self.weights.indptr), dtype=np.int64)
+
+    @property
+    def strengths(self) -> Floats:
+        """Weight of the edges at each vertex; a self-loop counts at both of its ends."""
+        return np.asarray(self.weights.sum(axis=1)).ravel() + 2.0 * self.loops
 
     @property
     def owners(self) -> Ints:
@@ -50,7 +57,7 @@ class Adjacency:
 
 
 def build_adjacency(src: Ints, dst: Ints, weight: Floats, n_vertices: int) -> Adjacency:
-    """Join edges (index, index, weight > 0) into an undirected graph; self-loops are dropped."""
+    """Join edges (index, index, weight > 0) into an undirected graph; self-loops are set apart."""
     proper = src != dst
     low, high = np.minimum(src, dst)[proper], np.maximum(src, dst)[proper]
     # Spark hands over rows in any order; the order of a sum decides its last bit.
@@ -60,7 +67,8 @@ def build_adjacency(src: Ints, dst: Ints, weight: Floats, n_vertices: int) -> Ad
     upper = sparse.coo_array((weight[proper][order], ends), shape=shape).tocsr()
     both = (upper + upper.T).tocsr()
     both.sort_indices()
-    return Adjacency(both)
+    loops = np.bincount(src[~proper], weights=weight[~proper], minlength=n_vertices)
+    return Adjacency(both, loops.astype(np.float64))
 
 
 def components(graph: Adjacency) -> Ints:
@@ -99,9 +107,25 @@ def pagerank(
     return np.asarray(ranks / ranks.sum())
 
 
+def hops_from(graph: Adjacency, landmarks: Ints) -> Floats:
+    """Edges on the shortest way: float64[landmarks, vertices], infinite where there is none."""
+    hops = csgraph.dijkstra(graph.weights, directed=False, indices=landmarks, unweighted=True)
+    return np.atleast_2d(hops)
+
+
 def core_numbers(graph: Adjacency) -> Ints:
     """Largest k whose k-core holds the vertex."""
     return np.asarray(graph.as_igraph().coreness(), dtype=np.int64)
+
+
+def spanning_forest(graph: Adjacency) -> tuple[Ints, Ints]:
+    """Ends of the heaviest edges that connect what is connected: a maximum spanning forest."""
+    heaviest = graph.weights.data.max(initial=0.0)
+    # SciPy minimises, and takes 0 for no edge.
+    cost = graph.weights.copy()
+    cost.data = 2.0 * heaviest - cost.data
+    forest = csgraph.minimum_spanning_tree(cost).tocoo()
+    return forest.row.astype(np.int64), forest.col.astype(np.int64)
 
 
 def propagate_labels(graph: Adjacency, *, rounds: int) -> Ints:
@@ -121,7 +145,7 @@ def propagate_labels(graph: Adjacency, *, rounds: int) -> Ints:
         labels = updated
         if still == 4:  # each vertex was asked about twice on average, and none moved
             break
-    return _named_by_smallest(labels)
+    return named_by_smallest(labels)
 
 
 def moves_in_round(vertex: Ints, number: int) -> npt.NDArray[np.bool_]:
@@ -144,6 +168,7 @@ def _heaviest_label(graph: Adjacency, labels: Ints) -> Ints:
     return winners
 
 
-def _named_by_smallest(labels: Ints) -> Ints:
+def named_by_smallest(labels: Ints) -> Ints:
+    """The same partition with each group named by its smallest vertex."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return first[inverse].astype(np.int64)
+    return np.asarray(first[inverse], dtype=np.int64)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from interest_graph.config.graph import GraphConfig
+from interest_graph.graph.one_worker import fits_worker
+from interest_graph.graph.recall import recall_before_and_after
 from interest_graph.graph.sums import exact_sum
+
+Shapes = list[tuple[str, str, float]]
 
 
 def shape_of(edges: DataFrame, components: DataFrame) -> dict[str, float]:
@@ -19,6 +28,74 @@ def shape_of(edges: DataFrame, components: DataFrame) -> dict[str, float]:
     possible = users * items
     density = shape.get("edges.user_item", 0.0) / possible if possible else 0.0
     return shape | {"density": density, "sparsity": 1.0 - density}
+
+
+def shape_rows(before: dict[str, float], after: dict[str, float]) -> Shapes:
+    """Stage, metric and value of both shapes, and the share of user-item weight that was kept."""
+    kept = {"weight_kept_fraction": after["weight.user_item"] / before["weight.user_item"]}
+    stages = {"before": before, "after": after | kept}
+    return [
+        (stage, name, value) for stage, shape in stages.items() for name, value in shape.items()
+    ]
+
+
+def modularities(edges: DataFrame, structure: DataFrame) -> dict[str, float]:
+    """Weighted modularity of both partitions of structure.describe on the `edges` it describes."""
+    methods = ("community", "modularity_community")
+    labels = structure.select("id", *methods)
+    src = labels.select(F.col("id").alias("src"), *[F.col(m).alias(f"_src_{m}") for m in methods])
+    dst = labels.select(F.col("id").alias("dst"), *[F.col(m).alias(f"_dst_{m}") for m in methods])
+    placed = edges.join(src, "src", how="inner").join(dst, "dst", how="inner")
+    inside = [
+        exact_sum(F.when(F.col(f"_src_{m}") == F.col(f"_dst_{m}"), F.col("weight")).otherwise(0.0))
+        for m in methods
+    ]
+    totals = placed.agg(
+        exact_sum(F.col("weight")).alias("_all"),
+        *[total.alias(method) for total, method in zip(inside, methods, strict=True)],
+    ).first()
+    if totals is None or not totals["_all"]:
+        return {}
+    whole = float(totals["_all"])
+    chance = {m: _expected_inside(structure, m, whole) for m in methods}
+    return {f"modularity.{m}": float(totals[m]) / whole - chance[m] for m in methods}
+
+
+def _expected_inside(structure: DataFrame, method: str, whole: float) -> float:
+    """Share of weight within communities if edges were drawn by weighted degree alone."""
+    sizes = structure.groupBy(method).agg(exact_sum(F.col("weighted_degree")).alias("_w"))
+    share = F.col("_w") / (2.0 * whole)
+    row = sizes.agg(exact_sum(share * share).alias("_sum")).first()
+    return float(row["_sum"]) if row is not None else 0.0
+
+
+def recall_of(before: DataFrame, after: DataFrame, config: GraphConfig) -> dict[str, float]:
+    """What pruning costs: recall.recall_before_and_after of user-item edges, in one worker.
+
+    before, after: src, dst, weight, last_ts. Empty where it is switched off or nothing fits.
+    """
+    if not config.recall_users or not fits_worker(before, config):
+        return {}
+    kept = after.select("src", "dst", F.lit(True).alias("is_kept"))
+    marked = before.join(kept, ["src", "dst"], how="left").fillna(False, subset=["is_kept"])
+    columns = marked.select(
+        "src", "dst", "weight", F.unix_micros("last_ts").alias("last_ts"), "is_kept"
+    )
+    kernel = partial(_recall_rows, n_users=config.recall_users, k=config.recall_k)
+    rows = columns.repartition(1).mapInPandas(kernel, "metric STRING, value DOUBLE").collect()
+    return {row["metric"]: float(row["value"]) for row in rows}
+
+
+def _recall_rows(
+    batches: Iterable[pd.DataFrame], *, n_users: int, k: int
+) -> Iterator[pd.DataFrame]:
+    received = list(batches)
+    if received:
+        found = recall_before_and_after(
+            pd.concat(received, ignore_index=True), n_users=n_users, k=k
+        )
+        names = [f"held_out.{name}" for name in found]
+        yield pd.DataFrame({"metric": names, "value": list(found.values())})
 
 
 def _by_kind(edges: DataFrame) -> dict[str, float]:

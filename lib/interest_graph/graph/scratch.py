@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from pyspark.sql import DataFrame, SparkSession
 
+_DELTA_STATE = "Delta Table State"
+
 
 @contextmanager
 def scratch(spark: SparkSession) -> Iterator[Callable[[DataFrame], DataFrame]]:
@@ -16,7 +18,7 @@ def scratch(spark: SparkSession) -> Iterator[Callable[[DataFrame], DataFrame]]:
     this session meanwhile: local checkpoints, and what GraphFrames forgets (27 RDDs after ten
     calls). A result must have been written by then; nothing else may cache in parallel.
     """
-    before = _persistent(spark)
+    before = persistent_rdds(spark)
     kept: list[DataFrame] = []
 
     def keep(frame: DataFrame) -> DataFrame:
@@ -29,10 +31,12 @@ def scratch(spark: SparkSession) -> Iterator[Callable[[DataFrame], DataFrame]]:
         for frame in kept:
             frame.unpersist()
         now = spark.sparkContext._jsc.getPersistentRDDs()
-        for number in _persistent(spark) - before:
+        for number in persistent_rdds(spark) - before:
             now[number].unpersist(False)
 
 
-def _persistent(spark: SparkSession) -> set[int]:
+def persistent_rdds(spark: SparkSession) -> set[int]:
+    """Numbers of persistent RDDs, less the table states that Delta keeps and releases by itself."""
     # PySpark has no call of its own for the list of persistent RDDs.
-    return set(spark.sparkContext._jsc.getPersistentRDDs())
+    found = spark.sparkContext._jsc.getPersistentRDDs()
+    return {number for number in found if not str(found[number].name()).startswith(_DELTA_STATE)}

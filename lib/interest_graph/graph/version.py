@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig
+from interest_graph.graph.adjust import describe_adjustment
 
 
 def version_of(config: GraphConfig, as_of: datetime, input_versions: Mapping[str, int]) -> str:
@@ -28,7 +29,9 @@ def formula_of(config: GraphConfig) -> str:
     decay = ""
     if config.half_life_days is not None:
         decay = f" * 2**(-age_days / {config.half_life_days:g})"
-    return f"sum over events: action_weight * value_factor{decay}"
+    adjustment = describe_adjustment(config)
+    formula = f"sum over events: action_weight * value_factor{decay}"
+    return f"{formula}; {adjustment}" if adjustment else formula
 
 
 def version_row(

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig, ValueTransform
 from interest_graph.errors import DataError
+from interest_graph.graph.adjust import adjust_weights
 from interest_graph.graph.sums import exact_sum
 from interest_graph.graph.vertices import item_vertex, user_vertex
 
@@ -23,6 +24,7 @@ def weigh_edges(interactions: DataFrame, *, as_of: datetime, config: GraphConfig
 
     interactions: user_id, item_id, action, event_ts, value, dwell_seconds; one row an event.
     Events after `as_of` are ignored; so are those older than 72 half-lives, which weigh nothing.
+    Then adjust.adjust_weights applies, by default nothing.
     Returns user_id, item_id, weight (> 0), n_events, first_ts, last_ts; one row a pair.
     """
     seen = interactions.where(_age_days(as_of) >= 0)
@@ -34,7 +36,7 @@ def weigh_edges(interactions: DataFrame, *, as_of: datetime, config: GraphConfig
         F.min("event_ts").alias("first_ts"),
         F.max("event_ts").alias("last_ts"),
     )
-    return edges.where("weight > 0")
+    return adjust_weights(edges.where("weight > 0"), config)
 
 
 def require_edges(edges: DataFrame) -> DataFrame:

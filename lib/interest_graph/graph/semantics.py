@@ -1,0 +1,111 @@
+"""Items that read alike: text neighbours and clusters with names; NumPy and SciPy, no Spark."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.cluster.vq import kmeans2
+
+Ints = npt.NDArray[np.int64]
+Vectors = npt.NDArray[np.float32]
+
+_ROWS_AT_ONCE = 1024  # rows of items x items held as a dense block
+_ROUNDS = 25
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_WORDS_IN_A_NAME = 3
+
+
+def text_neighbours(
+    vectors: Vectors, *, k: int, min_similarity: float
+) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
+    """Each item's `k` nearest others by cosine, at least `min_similarity` (> 0).
+
+    vectors: float32[items, dimension]. Returns src, dst, cosine; ties go to the smaller index.
+    """
+    unit = _unit(vectors)
+    k = min(k, len(unit) - 1)
+    found: list[tuple[Ints, Ints, npt.NDArray[np.float64]]] = []
+    for start in range(0, len(unit) if k > 0 else 0, _ROWS_AT_ONCE):
+        block = np.arange(start, min(start + _ROWS_AT_ONCE, len(unit)))
+        # Rounded: the last bits of a product depend on the processor, and decide ties.
+        cosine = np.round(unit[block] @ unit.T, 5).astype(np.float64)
+        cosine[np.arange(len(block)), block] = -np.inf
+        best = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
+        value = np.take_along_axis(cosine, best, axis=1).ravel()
+        near = value >= min_similarity
+        found.append((np.repeat(block, k)[near], best.ravel()[near], value[near]))
+    if not found:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    src, dst, value = (np.concatenate(part) for part in zip(*found, strict=True))
+    return src, dst, value
+
+
+def text_clusters(vectors: Vectors, *, n_clusters: int, seed: int) -> Ints:
+    """Cluster of each item: k-means on unit vectors, started by k-means++ (Arthur 2007)."""
+    unit = _unit(vectors).astype(np.float64)
+    wanted = min(n_clusters, len(np.unique(unit, axis=0)))
+    if wanted < 2:
+        return np.zeros(len(unit), dtype=np.int64)
+    _, label = kmeans2(unit, wanted, iter=_ROUNDS, minit="++", rng=np.random.default_rng(seed))
+    return np.asarray(label, dtype=np.int64)
+
+
+def cluster_names(texts: Iterable[str], labels: Ints) -> dict[int, str]:
+    """Each cluster's most typical words: frequent in it and rare in others.
+
+    A word scores its share of the cluster's texts times the logarithm of how much larger that is
+    than its share of all texts. Clusters that would share a name get their number with it.
+    """
+    words = [set(_WORD.findall(text.lower())) for text in texts]
+    overall = Counter(word for text in words for word in text)
+    names = {}
+    for label in np.unique(labels):
+        members = [words[place] for place in np.flatnonzero(labels == label)]
+        inside = Counter(word for text in members for word in text)
+        scores = {
+            word: n / len(members) * np.log(n / len(members) * len(words) / overall[word])
+            for word, n in inside.items()
+        }
+        best = sorted(scores, key=lambda word: (-scores[word], word))[:_WORDS_IN_A_NAME]
+        names[int(label)] = " ".join(best)
+    shared = {name for name, n in Counter(names.values()).items() if n > 1 or not name}
+    return {k: f"{name} {k}".strip() if name in shared else name for k, name in names.items()}
+
+
+def semantic_edges(
+    items: pd.DataFrame, *, k: int, min_similarity: float, n_clusters: int, seed: int
+) -> pd.DataFrame:
+    """Text neighbours and clusters of `items` (item_id, text, vector) as src, dst, kind, weight.
+
+    Kinds: item_text between items, item_interest from an item to `t:~<name of its cluster>`.
+    """
+    ordered = items.sort_values("item_id", ignore_index=True)
+    ids = "i:" + ordered["item_id"]
+    vectors = np.stack(ordered["vector"].to_list()).astype(np.float32)
+    src, dst, cosine = text_neighbours(vectors, k=k, min_similarity=min_similarity)
+    near = pd.DataFrame(
+        {
+            "src": ids.to_numpy()[src],
+            "dst": ids.to_numpy()[dst],
+            "kind": "item_text",
+            "weight": cosine,
+        }
+    )
+    if not n_clusters:
+        return near
+    labels = text_clusters(vectors, n_clusters=n_clusters, seed=seed)
+    names = cluster_names(ordered["text"].fillna(""), labels)
+    interest = [f"t:~{names[int(label)]}" for label in labels]
+    about = pd.DataFrame({"src": ids, "dst": interest, "kind": "item_interest", "weight": 1.0})
+    return pd.concat([near, about], ignore_index=True)
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    """Rows of length 1; a row of zeros stays."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(length > 0, length, 1.0), dtype=np.float32)
