@@ -14,15 +14,17 @@ INSTALL := $(PIP) install --use-pep517 --no-build-isolation
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup demo test check lock package clean
+.PHONY: help setup data demo test check lock package clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.jars ## Create .venv with the pinned packages and JARs (done once, then kept up)
 
-demo: setup ## Run the whole pipeline on MovieLens 100k
+data: setup ## Fetch MovieLens 100k into data/ (GroupLens's data, under their terms)
 	$(BIN)/python -m interest_graph.setup.movielens data/ml-100k
+
+demo: data ## Run the whole pipeline on MovieLens 100k
 	$(BIN)/interest-graph run-all --config conf/ml-100k.yaml
 
 test: setup ## Run the whole test suite (ARGS="-k name" to choose)
