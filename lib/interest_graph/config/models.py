@@ -6,11 +6,15 @@ without validation pairs the first value is used.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from interest_graph.config.base import Section
+
+SourceName = Literal[
+    "popularity", "item_knn", "als", "ease", "local_ease", "graph_filter", "spectral", "lightgcn"
+]
 
 
 class ItemKnnConfig(Section):
@@ -27,7 +31,7 @@ class AlsConfig(Section):
     alpha: Annotated[list[PositiveFloat], Field(min_length=1)] = [
         5.0
     ]  # confidence 1 + alpha * weight
-    regularization: Annotated[list[PositiveFloat], Field(min_length=1)] = [0.05]
+    regularization: Annotated[list[PositiveFloat], Field(min_length=1)] = [0.5]
     iterations: PositiveInt = 10
     blocks: PositiveInt = 4  # parts of the users and of the items
 
@@ -44,8 +48,8 @@ class LocalEaseConfig(Section):
     """EASE on each item's nearest neighbours, for catalogues of any size."""
 
     neighbours: PositiveInt = 100  # items in each regression
-    user_exponent: NonNegativeFloat = 0.7  # a user counts with degree ** -user_exponent
-    l2: Annotated[list[PositiveFloat], Field(min_length=1)] = [3.0]
+    user_exponent: NonNegativeFloat = 0.3  # a user counts with degree ** -user_exponent
+    l2: Annotated[list[PositiveFloat], Field(min_length=1)] = [5.0]
     item_exponent: NonNegativeFloat = 0.5  # L2 strength of an item: l2 * n_users ** item_exponent
 
 
@@ -56,6 +60,12 @@ class GraphFilterConfig(Section):
     src_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.6]
     dst_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.3]
     weights_per_item: PositiveInt = 200  # largest, kept for each item of a history
+
+
+class BlendConfig(Section):
+    """Models whose scores are summed; weights are learnt on validation pairs."""
+
+    sources: Annotated[list[SourceName], Field(min_length=1)] = ["ease", "local_ease", "als"]
 
 
 class ValidationConfig(Section):

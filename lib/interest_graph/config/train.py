@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from interest_graph.config.base import Section
 from interest_graph.config.models import (
     AlsConfig,
+    BlendConfig,
     EaseConfig,
     GraphFilterConfig,
     ItemKnnConfig,
@@ -43,10 +44,17 @@ class TrainConfig(Section):
     n_layers: PositiveInt = 3  # graph convolutions
     start: Literal["spectral", "random"] = "spectral"  # of LightGCN's vectors
     start_scale: PositiveFloat = 0.3  # root mean square of the first vectors
-    max_rounds: PositiveInt = 60
-    passes_per_round: PositiveInt = 1  # times that a shard sees its edges between two exchanges
-    patience: PositiveInt = 10  # rounds without a better validation metric before training stops
+    max_rounds: PositiveInt = 40
+    passes_per_round: PositiveInt = 2  # times that a shard sees its edges between two exchanges
+    patience: PositiveInt = 5  # rounds without a better validation metric before training stops
     batch_size: PositiveInt = 2048  # user-item pairs a step
+    loss: Literal["bpr", "softmax"] = "bpr"  # one negative a pair, or a pool for the batch
+    negatives: Literal["uniform", "popularity", "in_batch"] = "uniform"  # how they are drawn
+    n_negatives: PositiveInt = 512  # softmax: size of the pool
+    temperature: PositiveFloat = 1.0  # softmax: lower stresses the hardest negatives
+    schedule: Literal["constant", "cosine"] = "constant"  # of the learning rate, by round
+    dropout: float = Field(default=0.0, ge=0, lt=1)  # share of the edges that a pass leaves out
+    clip_norm: PositiveFloat | None = None  # largest norm of a step's gradient
     learning_rate: PositiveFloat = 0.005
     weight_decay: NonNegativeFloat = 1e-4
     seed: NonNegativeInt = 42
@@ -58,3 +66,4 @@ class TrainConfig(Section):
     ease: EaseConfig = EaseConfig()
     local_ease: LocalEaseConfig = LocalEaseConfig()
     graph_filter: GraphFilterConfig = GraphFilterConfig()
+    blend: BlendConfig = BlendConfig()

@@ -42,3 +42,8 @@ def with_validation(edges: DataFrame, validation: DataFrame | None) -> DataFrame
             "user_id", "item_id", weight.alias("weight"), F.lit(True).alias("is_held_out")
         )
     )
+
+
+def all_pairs(edges: DataFrame, validation: DataFrame | None) -> DataFrame:
+    """user_id, item_id, weight of edges and validation pairs alike: what the final fit learns."""
+    return with_validation(edges, validation).drop("is_held_out")

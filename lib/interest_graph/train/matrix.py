@@ -29,19 +29,19 @@ class Interactions:
     held_out: sparse.csr_matrix
     n_held_out: npt.NDArray[np.int64]
 
-    @property
-    def everything(self) -> sparse.csr_matrix:
-        """Training and validation pairs together."""
-        return (self.matrix + self.held_out).tocsr()
-
 
 def read_interactions(batches: Iterable[pa.RecordBatch]) -> Interactions:
     """Build the matrices from rows of user_id, item_id, weight, is_held_out, in any order."""
     table = pa.Table.from_batches(list(batches))
     trained = table.filter(pc.invert(table["is_held_out"]))
-    held_out = table.filter(table["is_held_out"])
-    users, items = _sorted_ids(trained["user_id"]), _sorted_ids(trained["item_id"])
-    owners = _codes(held_out["user_id"], users)
+    items = sorted_ids(trained["item_id"])
+    return interactions_of(trained, table.filter(table["is_held_out"]), items)
+
+
+def interactions_of(trained: pa.Table, held_out: pa.Table, items: pa.Array) -> Interactions:
+    """Build the matrices from rows of user_id, item_id, weight; items: all ids in order."""
+    users = sorted_ids(trained["user_id"])
+    owners = codes_of(held_out["user_id"], users)
     return Interactions(
         users=users,
         items=items,
@@ -61,18 +61,19 @@ def weight_batches(weights: sparse.csr_matrix, items: pa.Array) -> Iterator[pa.R
         yield pa.RecordBatch.from_arrays([src, dst, weight], names=["src", "dst", "weight"])
 
 
-def _sorted_ids(ids: pa.ChunkedArray) -> pa.Array:
+def sorted_ids(ids: pa.ChunkedArray) -> pa.Array:
+    """The distinct ids in ascending order."""
     return pc.unique(ids).sort()
 
 
-def _codes(ids: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.int64]:
+def codes_of(ids: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.int64]:
     """Position of each id among the known ones; -1 where unknown."""
     codes = pc.fill_null(pc.index_in(ids, value_set=known), -1)
     return np.asarray(codes.to_numpy(), dtype=np.int64)
 
 
 def _matrix(pairs: pa.Table, users: pa.Array, items: pa.Array) -> sparse.csr_matrix:
-    rows, columns = _codes(pairs["user_id"], users), _codes(pairs["item_id"], items)
+    rows, columns = codes_of(pairs["user_id"], users), codes_of(pairs["item_id"], items)
     known = (rows >= 0) & (columns >= 0)
     values = pairs["weight"].to_numpy().astype(np.float32)[known]
     shape = (len(users), len(items))

@@ -14,7 +14,7 @@ from interest_graph.train.fitted import Model
 _MAKERS = {
     "popularity": "popularity:Popularity",
     "item_knn": "item_knn:item_knn",
-    "als": "als:Als",
+    "als": "als:als",
     "ease": "ease:ease",
     "local_ease": "local_ease:local_ease",
     "graph_filter": "graph_filter:graph_filter",

@@ -19,7 +19,7 @@ from scipy import sparse
 from interest_graph.config.base import Section
 from interest_graph.config.models import ValidationConfig
 from interest_graph.errors import TrainingError
-from interest_graph.train.edges import EdgeCounts, count_edges, with_validation
+from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges, with_validation
 from interest_graph.train.fitted import ITEM_WEIGHT_COLUMNS, FittedModel
 from interest_graph.train.matrix import Interactions, read_interactions, weight_batches
 from interest_graph.train.ranking import Codes, mean_ndcg, sample_users
@@ -76,7 +76,7 @@ class WholeMatrixModel(Generic[S]):
         """Choose settings on the validation pairs, if any, then fit to all pairs."""
         self._require_memory(count_edges(edges))
         tuned = self.tuned(edges, validation) if validation is not None else self
-        weights = tuned._weights(with_validation(edges, validation))
+        weights = tuned._weights(all_pairs(edges, validation))
         log = log_of(self.spark, self.name, tuned.trials)
         return FittedModel(self.name, item_weights=weights, log=log)
 
@@ -103,16 +103,22 @@ class WholeMatrixModel(Generic[S]):
         n_parts = self.spark.sparkContext.defaultParallelism if self.recipe.is_divisible else 1
         keys = _partition_keys(self.spark, n_parts)
         parts = F.explode(F.array([F.lit(key) for key in keys])).alias("part")
-        copies = pairs.select("*", parts).repartition(n_parts, "part")
+        copies = pairs.select("*", F.lit(False).alias("is_held_out"), parts).repartition(
+            n_parts, "part"
+        )
         settings = self.candidates[0]
         compute = partial(_weight_batches, recipe=self.recipe, settings=settings, keys=keys)
         weights = copies.mapInArrow(compute, ITEM_WEIGHT_COLUMNS)
         # Worked out once, though read by the table writer, the top-k and a blend.
         return weights.persist(StorageLevel.MEMORY_AND_DISK)
 
+    def fits(self, counts: EdgeCounts) -> bool:
+        """Whether a worker's budget allows for a graph of that size."""
+        return self.recipe.bytes_needed(counts) <= self.budget_mb * 2**20
+
     def _require_memory(self, counts: EdgeCounts) -> None:
-        needed_mb = self.recipe.bytes_needed(counts) / 2**20
-        if needed_mb > self.budget_mb:
+        if not self.fits(counts):
+            needed_mb = self.recipe.bytes_needed(counts) / 2**20
             raise TrainingError(
                 f"{self.name} needs about {needed_mb:,.0f} MB in one worker for {counts.n_items:,} "
                 f"items; train.worker_mb is {self.budget_mb:,}: raise it or choose another model"
@@ -135,7 +141,7 @@ def _weight_batches(
         return
     part = keys.index(received[0]["part"][0].as_py())
     interactions = read_interactions(received)
-    weights = recipe.weights(interactions.everything, part, len(keys), settings)
+    weights = recipe.weights(interactions.matrix, part, len(keys), settings)
     yield from weight_batches(weights, interactions.items)
 
 

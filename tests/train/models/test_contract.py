@@ -10,13 +10,21 @@ from pyspark.sql import functions as F
 
 from interest_graph.config import TrainConfig
 from interest_graph.errors import ConfigError, TrainingError
-from interest_graph.train.registry import make_model
+from interest_graph.train.registry import MODEL_NAMES, make_model
 
-MODELS = ("popularity", "item_knn", "als", "ease", "local_ease", "graph_filter")
+MODELS = MODEL_NAMES
 PERSONAL = tuple(name for name in MODELS if name != "popularity")
 EDGES = "user_id STRING, item_id STRING, weight DOUBLE"
 N_USERS, N_ITEMS, N_GROUPS = 24, 16, 2
-SETTINGS = TrainConfig.model_validate({"als": {"rank": [8], "iterations": 5}})
+SETTINGS = TrainConfig.model_validate(
+    {
+        "dimension": 4,
+        "max_rounds": 8,
+        "als": {"rank": [4], "iterations": 5},
+        "blend": {"sources": ["local_ease", "als"]},
+        "validation": {"fraction": 0.1},
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,14 +108,13 @@ def test_fitting_again_gives_the_same_model(spark, edges, fitted, name, tmp_path
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_only_items_of_the_training_edges_are_scored(spark, edges, name, tmp_path):
-    validation = spark.createDataFrame(
-        [("user00", "unknown", 1.0), ("user00", "item00", 1.0)], EDGES
-    )
+def test_validation_pairs_are_learnt_and_no_other_items_are_scored(spark, edges, name, tmp_path):
+    known = edges.where("user_id != 'user00' OR item_id != 'item02'")
+    held_out = spark.createDataFrame([("user00", "item02", 1.0), ("user00", "late", 1.0)], EDGES)
 
-    model = make_model(name, spark, SETTINGS, str(tmp_path)).fit(edges, validation)
+    model = make_model(name, spark, SETTINGS, str(tmp_path)).fit(known, held_out)
 
-    assert scored_items(model) <= {f"item{i:02}" for i in range(N_ITEMS)}
+    assert scored_items(model) == {f"item{i:02}" for i in range(N_ITEMS)} | {"late"}
 
 
 def scored_items(model) -> set[str]:

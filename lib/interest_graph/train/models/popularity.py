@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from interest_graph.config.train import TrainConfig
-from interest_graph.train.edges import count_edges, with_validation
+from interest_graph.train.edges import all_pairs, count_edges
 from interest_graph.train.fitted import FittedModel
 
 
@@ -21,13 +21,9 @@ class Popularity:
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Count each item's users, those of the validation pairs included."""
         count_edges(edges)
-        pairs = with_validation(edges, validation)
-        known = pairs.groupBy(F.col("item_id").alias("key"))
+        pairs = all_pairs(edges, validation)
         n_users = F.countDistinct("user_id").cast("float")
-        items = known.agg(F.array(n_users).alias("vector"), F.bool_and("is_held_out").alias("_new"))
-        users = edges.select(F.col("user_id").alias("key")).distinct()
-        return FittedModel(
-            self.name,
-            user_vectors=users.withColumn("vector", F.array(F.lit(1.0).cast("float"))),
-            item_vectors=items.where(~F.col("_new")).drop("_new"),
-        )
+        items = pairs.groupBy(F.col("item_id").alias("key")).agg(F.array(n_users).alias("vector"))
+        users = pairs.select(F.col("user_id").alias("key")).distinct()
+        ones = users.withColumn("vector", F.array(F.lit(1.0).cast("float")))
+        return FittedModel(self.name, user_vectors=ones, item_vectors=items)

@@ -1,0 +1,159 @@
+"""A blend of models: their scores summed with weights learnt on the validation pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Protocol, runtime_checkable
+
+import structlog
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from interest_graph.config.train import TrainConfig
+from interest_graph.errors import ConfigError
+from interest_graph.train.edges import EdgeCounts, count_edges
+from interest_graph.train.fitted import FittedModel, Model
+from interest_graph.train.registry import make_model
+from interest_graph.train.scores import rank_held_out
+from interest_graph.train.trials import log_of
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A model whose settings can be chosen once, to be fitted several times."""
+
+    def tuned(self, edges: DataFrame, validation: DataFrame) -> Model:
+        """The model with the settings that rank the validation pairs best."""
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A model that needs memory in one worker."""
+
+    def fits(self, counts: EdgeCounts) -> bool:
+        """Whether the worker's budget allows for a graph of that size."""
+        ...
+
+
+@dataclass(frozen=True)
+class Blend:
+    """score(u, i) = sum over the sources of weight * score; any models, fitted to the same edges.
+
+    The sources are fitted without the validation pairs, their weights are found by coordinate
+    search on NDCG, and those with a weight above 0 are then fitted again to all pairs.
+    """
+
+    spark: SparkSession
+    config: TrainConfig
+    work_dir: str
+    name: str = "blend"
+
+    def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
+        """Fit to all pairs; without validation pairs, some edges serve as such for the weights."""
+        names = self._sources_that_fit(count_edges(edges))
+        known, held_out = (edges, validation) if validation else _hold_out(edges, self.config)
+        tuned = {name: self._tuned(name, known, held_out) for name in names}
+        tried = [_fit_without(model, known, self.config) for model in tuned.values()]
+        ranking = rank_held_out(tried, known, held_out, self.config.validation, self.config.seed)
+        for model in tried:
+            _release(model)
+        chosen = {n: weight for n, weight in zip(names, ranking.weights, strict=True) if weight > 0}
+        parts = [(self._final(name, tuned).fit(edges, validation), chosen[name]) for name in chosen]
+        return blend(parts, log=log_of(self.spark, self.name, ranking.trials))
+
+    def _sources_that_fit(self, counts: EdgeCounts) -> list[str]:
+        """The configured sources, less those that need more memory than a worker has."""
+        names: list[str] = list(dict.fromkeys(self.config.blend.sources))
+        for name in names:
+            model = self._make(name, "trial")
+            if isinstance(model, Bounded) and not model.fits(counts):
+                structlog.get_logger().warning("left out of the blend: too large", model=name)
+                names = [kept for kept in names if kept != name]
+        if not names:
+            raise ConfigError("blend.sources", "no source fits train.worker_mb")
+        return names
+
+    def _make(self, name: str, purpose: str) -> Model:
+        return make_model(name, self.spark, self.config, f"{self.work_dir}/{name}-{purpose}")
+
+    def _tuned(self, name: str, known: DataFrame, held_out: DataFrame) -> Model:
+        model = self._make(name, "trial")
+        return model.tuned(known, held_out) if isinstance(model, Tunable) else model
+
+    def _final(self, name: str, tuned: dict[str, Model]) -> Model:
+        """What is fitted to all pairs: with its own folder, so that no trial's state is met."""
+        return tuned[name] if isinstance(tuned[name], Tunable) else self._make(name, "final")
+
+
+def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = None) -> FittedModel:
+    """The models' weighted sum as one model: joined vectors, summed item weights."""
+    users = [model.user_vectors for model, _ in parts if model.user_vectors is not None]
+    items = [
+        model.item_vectors.withColumn("vector", _times("vector", weight))
+        for model, weight in parts
+        if model.item_vectors is not None
+    ]
+    weights = [
+        model.item_weights.withColumn("weight", (F.col("weight") * weight).cast("float"))
+        for model, weight in parts
+        if model.item_weights is not None
+    ]
+    return FittedModel(
+        name="blend",
+        user_vectors=_joined(users),
+        item_vectors=_joined(items),
+        item_weights=_summed(weights),
+        log=log,
+        shards=next((model.shards for model, _ in parts if model.shards is not None), None),
+    )
+
+
+def _fit_without(model: Model, known: DataFrame, config: TrainConfig) -> FittedModel:
+    """Fitted to the known pairs; models that stop early do so on some of these."""
+    return model.fit(known) if isinstance(model, Tunable) else model.fit(*_hold_out(known, config))
+
+
+def _hold_out(edges: DataFrame, config: TrainConfig) -> tuple[DataFrame, DataFrame]:
+    """Edges and held-out edges, told apart by a hash of their ids."""
+    draw = F.pmod(F.xxhash64("user_id", "item_id", F.lit(config.seed)), F.lit(1_000_000))
+    is_held_out = draw < int(config.validation.fraction * 1_000_000)
+    return edges.where(~is_held_out), edges.where(is_held_out)
+
+
+def _release(model: FittedModel) -> None:
+    if model.item_weights is not None:
+        model.item_weights.unpersist()
+
+
+def _times(column: str, weight: float) -> Column:
+    return F.transform(column, lambda value: (value * F.lit(weight)).cast("float"))
+
+
+def _joined(vectors: Sequence[DataFrame]) -> DataFrame | None:
+    """One vector a key: those of all frames end to end, zeros where a frame lacks the key."""
+    if len(vectors) < 2:
+        return vectors[0] if vectors else None
+    named = [frame.withColumnRenamed("vector", f"_{n}") for n, frame in enumerate(vectors)]
+    joined = reduce(lambda left, right: left.join(right, "key", how="full"), named)
+    widths = [_width(frame) for frame in vectors]
+    zeros = [F.array_repeat(F.lit(0.0).cast("float"), width) for width in widths]
+    filled = [F.coalesce(f"_{n}", zero) for n, zero in enumerate(zeros)]
+    return joined.select("key", F.concat(*filled).alias("vector"))
+
+
+def _width(vectors: DataFrame) -> int:
+    first = vectors.first()
+    return len(first["vector"]) if first is not None else 0
+
+
+def _summed(weights: Sequence[DataFrame]) -> DataFrame | None:
+    """Item weights of all frames, one row a pair of items."""
+    if len(weights) < 2:
+        return weights[0] if weights else None
+    pairs = reduce(DataFrame.unionByName, weights).groupBy("src", "dst")
+    summed = pairs.agg(F.sum("weight").cast("float").alias("weight"))
+    return summed.persist(StorageLevel.MEMORY_AND_DISK)
