@@ -16,10 +16,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, Shipped, shipping, unpack_texts
-from interest_graph.train.normalise import Scaling, normalised
+from interest_graph.train.normalise import SYMMETRIC, Scaling, normalised
 from interest_graph.train.packing import PACKED_COLUMNS, pack, unpack
 from interest_graph.train.shard import ShardedGraph
-
 
 USER_COLUMNS = "key STRING, vector ARRAY<FLOAT>, shard_id INT, n_edges BIGINT"
 
@@ -30,7 +29,7 @@ Kernel = Callable[[int, Arrays, Arrays], Mapping[str, np.ndarray]]
 VectorKernel = Callable[[Arrays, Arrays], np.ndarray]
 
 
-def gram(graph: ShardedGraph, Y: np.ndarray, scaling: Scaling = Scaling()) -> np.ndarray:
+def gram(graph: ShardedGraph, Y: np.ndarray, scaling: Scaling = SYMMETRIC) -> np.ndarray:
     """R^' R^ Y, exactly: one job in which every shard adds its users' part.
 
     Y: float32[items, d]. Returns float32[items, d].

@@ -51,7 +51,7 @@ class Rounds:
     """Trains one model: a start, then rounds until the validation metric stops rising.
 
     plan: what every shard does in a round; start: item arrays before the first round.
-    on_round: told each finished round with the progress so far.
+    on_round: told each finished round with the progress so far; learning_rate_share: by round.
     """
 
     graph: ShardedGraph
@@ -60,14 +60,17 @@ class Rounds:
     max_rounds: int
     patience: int
     on_round: Callable[[int, Progress], None] = lambda *_: None
+    learning_rate_share: Callable[[int], float] = lambda _: 1.0
 
     def run(self, start: Callable[[], Arrays]) -> Progress:
         """Train until done, from the last finished round if there is one."""
         recorded = self.checkpoints.resume()
         progress = _revived(recorded) if recorded else self._begin(start())
         while not self._is_done(progress):
+            before = progress.last
             self._advance(progress)
-            self.on_round(progress.last, progress)
+            if progress.last > before:
+                self.on_round(progress.last, progress)
         return progress
 
     def shards(self, number: int) -> DataFrame:
@@ -93,7 +96,12 @@ class Rounds:
         """Measure the last round and train the next; at the end of the rounds, measure only."""
         started, number = time.monotonic(), progress.last + 1
         is_over = progress.last >= self.max_rounds
-        plan = replace(self.plan, number=number, n_passes=0 if is_over else self.plan.n_passes)
+        plan = replace(
+            self.plan,
+            number=number,
+            n_passes=0 if is_over else self.plan.n_passes,
+            learning_rate=self.plan.learning_rate * self.learning_rate_share(number),
+        )
         before = self.checkpoints.items(progress.last)
         state = self.shards(progress.last).where(F.col("name").isin(*STATE_NAMES))
         sums = self._run(number, partial(train_shard, plan=plan), before, state)
@@ -106,13 +114,9 @@ class Rounds:
         progress.last = number
         progress.reports[number] = reports
         progress.seconds[number] = time.monotonic() - started
-        self._commit(
-            progress, {"items": before["items"] + sums["delta"], "totals": sums["own"]}
-        )
+        self._commit(progress, {"items": before["items"] + sums["delta"], "totals": sums["own"]})
 
-    def _run(
-        self, number: int, kernel: Any, shared: Arrays, state: DataFrame | None
-    ) -> Arrays:
+    def _run(self, number: int, kernel: Any, shared: Arrays, state: DataFrame | None) -> Arrays:
         """One job: the shards' new rows are written, what they exchange is summed."""
         with shipping(self.graph.spark, shared) as shipped:
             names = (*CSR_NAMES, *HELD_NAMES)

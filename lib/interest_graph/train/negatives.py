@@ -1,60 +1,103 @@
-"""Triples of user, item and an item that the user has not met."""
+"""Batches of users, items they have and items they lack."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 _TRIES = 20
 
+# Between uniform and proportional to popularity (Mikolov et al., NeurIPS 2013).
+POPULARITY_EXPONENT = 0.75
 
-def draw_triples(
-    indptr: np.ndarray, items: np.ndarray, n_items: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every edge once, in random order, each with a uniform negative: users, positives, negatives.
 
-    indptr int64[users + 1], items int32[edges], sorted within a user. A negative is never one of
-    the user's items; edges of users who have every item are left out.
+@dataclass(frozen=True)
+class Sampler:
+    """Draws what a shard trains on.
+
+    indptr int64[users + 1], items int32[edges], sorted within a user; chances: float64[items] that
+    sum to 1, how likely each item is to be drawn; None: all alike.
     """
-    users = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    has_negative = np.diff(indptr)[users] < n_items
-    order = rng.permutation(np.flatnonzero(has_negative))
-    users, positives = users[order], items[order].astype(np.int64)
-    return users, positives, _negatives(users, indptr, items, n_items, rng)
+
+    indptr: np.ndarray
+    items: np.ndarray
+    n_items: int
+    chances: np.ndarray | None = None
+
+    def edges(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Every edge once in random order: users, positives. Users who have all items have none."""
+        counts = np.diff(self.indptr)
+        users = np.repeat(np.arange(len(counts)), counts)
+        order = rng.permutation(np.flatnonzero(counts[users] < self.n_items))
+        return users[order], self.items[order].astype(np.int64)
+
+    def negatives(self, users: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """For each of the users an item that the user lacks."""
+        owners = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+        seen = owners * self.n_items + self.items  # ascending, as items are within each user
+        drawn = self._draw(len(users), rng)
+        open_ = np.arange(len(users))
+        for _ in range(_TRIES):
+            open_ = open_[_contains(seen, users[open_] * self.n_items + drawn[open_])]
+            if not len(open_):
+                return drawn
+            drawn[open_] = self._draw(len(open_), rng)
+        # Few are left, of users who have nearly everything: draw from what they lack.
+        for position in open_[_contains(seen, users[open_] * self.n_items + drawn[open_])]:
+            start, end = self.indptr[users[position] : users[position] + 2]
+            lacking = np.setdiff1d(np.arange(self.n_items), self.items[start:end])
+            drawn[position] = rng.choice(lacking)
+        return drawn
+
+    def pool(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """At most `size` distinct items, and the log of how often each is expected to be drawn."""
+        drawn = np.unique(self._draw(size, rng))
+        chances = np.full(self.n_items, 1 / self.n_items) if self.chances is None else self.chances
+        return drawn, np.log(size * chances[drawn])
+
+    def seen(self, users: np.ndarray, pool: np.ndarray) -> np.ndarray:
+        """Which items of the pool each user has: bool[users, pool]; pool: distinct items."""
+        place = np.full(self.n_items, -1)
+        place[pool] = np.arange(len(pool))
+        starts, counts = self.indptr[users], np.diff(self.indptr)[users]
+        rows = np.repeat(np.arange(len(users)), counts)
+        within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        columns = place[self.items[np.repeat(starts, counts) + within]]
+        mask = np.zeros((len(users), len(pool)), dtype=bool)
+        mask[rows[columns >= 0], columns[columns >= 0]] = True
+        return mask
+
+    def _draw(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        if self.chances is None:
+            return rng.integers(self.n_items, size=size)
+        # Inverse transform: NumPy's own choice rebuilds the sums at each call.
+        found = np.searchsorted(np.cumsum(self.chances), rng.random(size))
+        return np.minimum(found, self.n_items - 1)
 
 
-def batches(
-    triples: tuple[np.ndarray, np.ndarray, np.ndarray], size: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Consecutive batches of at most `size` triples."""
-    users, positives, negatives = triples
-    for start in range(0, len(users), size):
-        part = slice(start, start + size)
-        yield users[part], positives[part], negatives[part]
+def chances_of(kind: str, degrees: np.ndarray) -> np.ndarray | None:
+    """How likely items are to be drawn; kind: uniform, popularity or in_batch.
+
+    in_batch is what other users' positives of a batch would give: in proportion to edges.
+    """
+    if kind == "uniform":
+        return None
+    weights = degrees ** (POPULARITY_EXPONENT if kind == "popularity" else 1.0)
+    chances: np.ndarray = weights / weights.sum()
+    return chances
 
 
-def _negatives(
-    users: np.ndarray, indptr: np.ndarray, items: np.ndarray, n_items: int, rng: np.random.Generator
-) -> np.ndarray:
-    owners = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    seen = owners * n_items + items  # ascending, as items are within each user
-    drawn = rng.integers(n_items, size=len(users))
-    open_ = np.arange(len(users))
-    for _ in range(_TRIES):
-        open_ = open_[_is_seen(users[open_] * n_items + drawn[open_], seen)]
-        if not len(open_):
-            return drawn
-        drawn[open_] = rng.integers(n_items, size=len(open_))
-    # Few are left, of users who have nearly everything: draw from what they lack.
-    for position in open_[_is_seen(users[open_] * n_items + drawn[open_], seen)]:
-        user = users[position]
-        lacking = np.setdiff1d(np.arange(n_items), items[indptr[user] : indptr[user + 1]])
-        drawn[position] = rng.choice(lacking)
-    return drawn
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Consecutive parts of at most `size` of n."""
+    for start in range(0, n, size):
+        yield slice(start, start + size)
 
 
-def _is_seen(keys: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    found = np.minimum(np.searchsorted(seen, keys), len(seen) - 1)
-    result: np.ndarray = seen[found] == keys
+def _contains(ascending: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    if not len(ascending):
+        return np.zeros(len(keys), dtype=bool)
+    found = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
+    result: np.ndarray = ascending[found] == keys
     return result

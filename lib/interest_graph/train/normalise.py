@@ -30,6 +30,9 @@ class Scaling:
         return (*CSR_NAMES, *HELD_NAMES) if self.with_held_out else CSR_NAMES
 
 
+SYMMETRIC = Scaling()
+
+
 def csr(shard: Arrays, n_items: int, prefix: str = "") -> csr_matrix:
     """The shard's weights (with prefix "held_": of its held-out pairs), users x items, float32."""
     from scipy.sparse import csr_matrix
@@ -38,7 +41,7 @@ def csr(shard: Arrays, n_items: int, prefix: str = "") -> csr_matrix:
     return csr_matrix(tuple(parts), shape=(len(shard[f"{prefix}indptr"]) - 1, n_items))
 
 
-def normalised(shard: Arrays, shared: Arrays, scaling: Scaling = Scaling()) -> csr_matrix:
+def normalised(shard: Arrays, shared: Arrays, scaling: Scaling = SYMMETRIC) -> csr_matrix:
     """The shard's rows of R^: users x items, float32.
 
     shard: indptr int64[users + 1], items int32[edges], weights float32[edges];
@@ -58,6 +61,6 @@ def normalised(shard: Arrays, shared: Arrays, scaling: Scaling = Scaling()) -> c
 
 def _power(degrees: np.ndarray, exponent: float) -> np.ndarray:
     """Powers of degrees; 0 stays 0: a vertex without edges sends and receives nothing."""
-    return np.power(degrees, exponent, where=degrees > 0, out=np.zeros_like(degrees))
-
-
+    powers = np.zeros_like(degrees)
+    np.power(degrees, exponent, where=degrees > 0, out=powers)
+    return powers

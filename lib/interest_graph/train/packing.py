@@ -34,7 +34,9 @@ def rows_per_chunk(array: np.ndarray) -> int:
     return max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
 
 
-def pack(shard_key: int, shard_id: int, arrays: Mapping[str, np.ndarray]) -> Iterator[pa.RecordBatch]:
+def pack(
+    shard_key: int, shard_id: int, arrays: Mapping[str, np.ndarray]
+) -> Iterator[pa.RecordBatch]:
     """One batch of PACKED_COLUMNS an array, split into chunks of whole rows.
 
     arrays: name -> array of one or two dimensions (width 0 stands for one).

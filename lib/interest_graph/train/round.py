@@ -5,23 +5,22 @@ from __future__ import annotations
 import math
 import resource
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from interest_graph.arrays import Arrays
 from interest_graph.train.device import task_device
-from interest_graph.train.gcn import (
-    Batch,
-    ShardGCN,
-    array,
-    dump_shard,
-    first_state,
-    load_shard,
-)
-from interest_graph.train.negatives import batches, draw_triples
+from interest_graph.train.gcn import ShardGCN, array, dump_shard, first_state, load_shard
+from interest_graph.train.losses import Batch, Objective
+from interest_graph.train.negatives import Sampler, chances_of, slices
 from interest_graph.train.normalise import csr, normalised
 from interest_graph.train.ranking import mean_ndcg, sample_users
+
+if TYPE_CHECKING:
+    import torch
 
 STATE_NAMES = (
     "users",
@@ -41,18 +40,23 @@ class RoundPlan:
     """What every shard does in a round.
 
     number: the round, from 1; n_passes: times that a shard sees all its edges;
-    start_scale: root mean square of the first vectors; validation_users: at most so many a shard.
+    start_scale: root mean square of the first vectors; validation_users: at most so many a shard;
+    negatives: how they are drawn; n_negatives: size of softmax's pool; dropout: share of the edges
+    that a pass leaves out of the propagation.
     """
 
     n_layers: int
     n_passes: int
     batch_size: int
     learning_rate: float
-    weight_decay: float
     seed: int
     start_scale: float
     validation_k: int
     validation_users: int
+    objective: Objective = field(default_factory=Objective)
+    negatives: str = "uniform"
+    n_negatives: int = 1
+    dropout: float = 0.0
     number: int = 0
 
 
@@ -86,7 +90,7 @@ def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: RoundPlan
     R = normalised(shard, shared)
     model = load_shard(R, shard, shared, task_device())
     ndcg_sum, n_users = _measure(model, shard, plan)
-    loss = _train(model, shard, shard_id, plan)
+    loss = _train(model, shard, shared, shard_id, plan)
     delta = array(model.items) - shared["items"]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     report = np.array([loss, time.monotonic() - started, memory, ndcg_sum, n_users])
@@ -98,23 +102,38 @@ def report_of(log: np.ndarray) -> dict[str, float]:
     return dict(zip(_REPORT, map(float, log), strict=True))
 
 
-def _train(model: ShardGCN, shard: Arrays, shard_id: int, plan: RoundPlan) -> float:
+def _train(model: ShardGCN, shard: Arrays, shared: Arrays, shard_id: int, plan: RoundPlan) -> float:
     """The mean loss of the passes; stops at the first loss that is not finite."""
+    rng = np.random.default_rng((plan.seed, plan.number, shard_id))
+    chances = chances_of(plan.negatives, shared["degrees"])
+    sampler = Sampler(shard["indptr"], shard["items"], len(model.items), chances)
+    losses: list[float] = []
+    for _ in range(plan.n_passes):
+        with model.dropping(plan.dropout, rng):
+            for batch in _batches(sampler, plan, rng, model.items.device):
+                losses.append(model.step(batch, plan.objective, plan.learning_rate).item())
+                if not math.isfinite(losses[-1]):
+                    return losses[-1]
+    return float(np.mean(losses)) if losses else 0.0
+
+
+def _batches(
+    sampler: Sampler, plan: RoundPlan, rng: np.random.Generator, device: torch.device
+) -> Iterator[Batch]:
+    """One pass over the shard's edges."""
     import torch
 
-    rng = np.random.default_rng((plan.seed, plan.number, shard_id))
-    n_items, losses = len(model.items), []
-    for _ in range(plan.n_passes):
-        triples = draw_triples(shard["indptr"], shard["items"], n_items, rng)
-        for batch in batches(triples, plan.batch_size):
-            on_device = [torch.from_numpy(part).to(model.items.device) for part in batch]
-            loss = model.step(
-                Batch(*on_device), learning_rate=plan.learning_rate, weight_decay=plan.weight_decay
-            )
-            losses.append(loss.item())
-            if not math.isfinite(losses[-1]):
-                return losses[-1]
-    return float(np.mean(losses)) if losses else 0.0
+    users, positives = sampler.edges(rng)
+    wants_pool = plan.objective.loss == "softmax"
+    negatives = None if wants_pool else sampler.negatives(users, rng)
+    for part in slices(len(users), plan.batch_size):
+        arrays = [users[part], positives[part]]
+        if negatives is not None:
+            arrays.append(negatives[part])
+        else:
+            pool, log_odds = sampler.pool(plan.n_negatives, rng)
+            arrays += [pool, sampler.seen(users[part], pool), log_odds.astype(np.float32)]
+        yield Batch(*[torch.from_numpy(array).to(device) for array in arrays])
 
 
 def _measure(model: ShardGCN, shard: Arrays, plan: RoundPlan) -> tuple[float, int]:
@@ -123,9 +142,11 @@ def _measure(model: ShardGCN, shard: Arrays, plan: RoundPlan) -> tuple[float, in
     users = sample_users(n_held_out, at_most=plan.validation_users, seed=plan.seed)
     if not len(users):
         return 0.0, 0
-    U, V, _ = (array(part) if not isinstance(part, list) else part for part in model.propagate())
+    final_users, final_items = model.propagate()
+    U, V = array(final_users), array(final_items)
     n_items = len(V)
     seen, held_out = csr(shard, n_items), csr(shard, n_items, "held_")
-    mean = mean_ndcg(lambda rows: U[rows] @ V.T, seen, held_out, n_held_out, users, plan.validation_k)
+    mean = mean_ndcg(
+        lambda rows: U[rows] @ V.T, seen, held_out, n_held_out, users, plan.validation_k
+    )
     return mean * len(users), len(users)
-

@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from interest_graph.arrays import Shipped, pack_texts, ship
-from interest_graph.errors import DataError, TrainingError
+from interest_graph.errors import ConfigError, DataError, TrainingError
 from interest_graph.train.edges import with_validation
 from interest_graph.train.packing import PACKED_COLUMNS, pack
 
@@ -86,7 +86,12 @@ def shard_graph(
     items = count_items(pairs)
     histories = _histories(pairs, _index(spark, items)).persist()
     loads = _hashed_loads(histories, n_shards, seed)
-    assigned = _assign(histories, n_shards, seed, loads).join(_partition_keys(spark, n_shards), "shard_id")
+    n_users = int(loads["n_users"].sum())
+    if n_users < n_shards:
+        raise ConfigError("train.n_shards", f"{n_users} users cannot fill {n_shards} shards")
+    assigned = _assign(histories, n_shards, seed, loads).join(
+        _partition_keys(spark, n_shards), "shard_id"
+    )
     rows = (
         assigned.repartition(n_shards, "shard_key")
         .sortWithinPartitions("shard_id", "user_id")
@@ -100,7 +105,7 @@ def shard_graph(
         items=items,
         degrees=ship(spark, {"degrees": items.degrees, "all_degrees": items.all_degrees}),
         n_shards=n_shards,
-        n_users=int(loads["n_users"].sum()),
+        n_users=n_users,
         n_edges=int(loads["n_edges"].sum()),
     )
 
@@ -186,7 +191,7 @@ def deal(heaviest: pd.DataFrame, loads: pd.DataFrame) -> pd.DataFrame:
     theirs = heaviest.groupby("hashed").agg(n_users=("user_id", "size"), n_edges=("n_edges", "sum"))
     others = loads.sub(theirs.reindex(loads.index, fill_value=0))
     sizes = others["n_edges"] * _EDGE_BYTES + others["n_users"] * _USER_BYTES
-    shards = [(int(size), int(shard)) for shard, size in sizes.items()]
+    shards = [(int(size), shard) for shard, size in enumerate(sizes)]
     heapq.heapify(shards)
     dealt = []
     for n_edges in heaviest["n_edges"]:

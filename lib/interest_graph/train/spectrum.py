@@ -15,7 +15,7 @@ _OVERSAMPLING = 8
 
 @dataclass(frozen=True)
 class Spectrum:
-    """R^' R^ V = V diag(values): V float32[items, d] with orthonormal columns, values descending."""
+    """R^' R^ V = V diag(values): V float32[items, d], columns orthonormal, values descending."""
 
     vectors: np.ndarray
     values: np.ndarray

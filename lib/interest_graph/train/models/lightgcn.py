@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import structlog
 from pyspark.sql import DataFrame, SparkSession
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.config import TrainConfig
+from interest_graph.train.balance import measure_balance
 from interest_graph.train.checkpoint import Checkpoints
 from interest_graph.train.exchange import gram, item_sums, run_on_shards, user_rows
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.loop import Progress, Rounds, log_rows
+from interest_graph.train.losses import Objective
 from interest_graph.train.models.spectral import fitted_vectors, spectrum_of, stored
-from interest_graph.train.normalise import Scaling, normalised
+from interest_graph.train.normalise import SYMMETRIC, Scaling, normalised
 from interest_graph.train.round import RoundPlan
 from interest_graph.train.shard import ShardedGraph, shard_graph
 from interest_graph.train.spectrum import Spectrum
@@ -46,6 +50,8 @@ class LightGCN:
         config = self.config
         graph = shard_graph(edges, config.n_shards, held_out=validation, seed=config.seed)
         try:
+            balance = measure_balance(graph)
+            balance.require_memory(config.worker_mb, config.dimension, config.n_layers)
             rounds = self._rounds(graph)
             progress = rounds.run(lambda: self._start(graph))
             users, items = self._final_vectors(graph, rounds, progress.best)
@@ -64,6 +70,8 @@ class LightGCN:
             checkpoints=Checkpoints(Path(self.work_dir), fingerprint),
             max_rounds=config.max_rounds,
             patience=config.patience,
+            on_round=_tell,
+            learning_rate_share=partial(learning_rate_share, config=config),
         )
 
     def _start(self, graph: ShardedGraph) -> Arrays:
@@ -73,7 +81,7 @@ class LightGCN:
         if config.start == "random":
             rng = np.random.default_rng(config.seed)
             return {"items": config.start_scale * rng.standard_normal(shape, dtype=np.float32)}
-        spectrum = spectrum_of(graph, config, Scaling())
+        spectrum = spectrum_of(graph, config, SYMMETRIC)
         return spectral_start(spectrum, graph, config)
 
     def _final_vectors(
@@ -89,15 +97,27 @@ class LightGCN:
         layers += [sums["layer_1"], sums["layer_2"]][:n_layers]
         while len(layers) <= n_layers:
             layers.append(gram(graph, layers[-2], _EVERYTHING))
-        below = np.sum(layers[:-1], axis=0, dtype=np.float32)
+        below = np.asarray(sum(layers[:-1]))
         kernel = partial(final_users, n_layers=n_layers)
         with shipping(self.spark, {"V": below}) as shared:
             rows = user_rows(graph, kernel, shared, _EVERYTHING.names, first_users)
             users = stored(rows, self.work_dir)
-        return users, np.mean(layers, axis=0, dtype=np.float32)
+        return users, (below + layers[-1]) / (n_layers + 1)
 
     def _log(self, progress: Progress) -> DataFrame:
         return self.spark.createDataFrame(log_rows(self.name, progress), LOG_COLUMNS)
+
+
+def _tell(number: int, progress: Progress) -> None:
+    """One line a round, while it goes on; the metric is of the round before."""
+    losses = [report["loss"] for report in progress.reports[number]]
+    structlog.get_logger().info(
+        "round",
+        number=number,
+        loss=round(float(np.mean(losses)), 5),
+        seconds=round(progress.seconds[number], 2),
+        metric_before=progress.metrics.get(number - 1),
+    )
 
 
 def plan_of(config: TrainConfig) -> RoundPlan:
@@ -107,12 +127,27 @@ def plan_of(config: TrainConfig) -> RoundPlan:
         n_passes=config.passes_per_round,
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
         seed=config.seed,
         start_scale=config.start_scale,
         validation_k=config.validation.k,
         validation_users=-(-config.validation.users // config.n_shards),
+        objective=Objective(
+            loss=config.loss,
+            temperature=config.temperature,
+            weight_decay=config.weight_decay,
+            clip_norm=config.clip_norm,
+        ),
+        negatives=config.negatives,
+        n_negatives=config.n_negatives,
+        dropout=config.dropout,
     )
+
+
+def learning_rate_share(number: int, config: TrainConfig) -> float:
+    """Of the learning rate in round `number`: 1, or from 1 along a half cosine towards 0."""
+    if config.schedule == "constant":
+        return 1.0
+    return (1 + math.cos(math.pi * (number - 1) / config.max_rounds)) / 2
 
 
 def spectral_start(spectrum: Spectrum, graph: ShardedGraph, config: TrainConfig) -> Arrays:

@@ -1,0 +1,136 @@
+"""Accuracy and time of a model on a folder in LightGCN's format, all items ranked.
+
+    python tests/benchmarks/train.py --data FOLDER [--model NAME] [--shards N] [--als]
+
+FOLDER holds train.txt.gz and test.txt.gz: `user item item ...` a line. Some of the train pairs (5%)
+decide when training stops and which settings are taken; test pairs are read for measuring alone.
+Items that a user has in train are never listed. The last line of the output is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from interest_graph.config import TrainConfig
+from interest_graph.evaluate.metrics import average, score_users
+from interest_graph.evaluate.split import split_at_random
+from interest_graph.memory import PeakMemory
+from interest_graph.recommend.topk import gather_histories, top_k
+from interest_graph.session import open_session
+from interest_graph.train.registry import make_model
+
+K = 20
+BEST_MODEL = "blend"
+SETTINGS = {
+    "spark.master": "local[2]",
+    "spark.driver.memory": "3g",
+    "spark.sql.shuffle.partitions": "4",
+}
+# Tuned on validation pairs of Gowalla's train part: the strongest that MLlib gave.
+ALS = {"als": {"rank": [64, 128], "alpha": [5.0, 20.0], "regularization": [0.05, 0.1]}}
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What a model is given, and what it is asked: train edges in two parts, and test pairs."""
+
+    edges: DataFrame
+    validation: DataFrame
+    histories: DataFrame
+    test: DataFrame
+
+
+def read_pairs(spark: SparkSession, path: Path) -> DataFrame:
+    """user_id, item_id of `user item item ...` lines; users without items have no rows."""
+    words = F.split(F.trim("value"), r"\s+")
+    items = F.filter(F.slice(words, 2, 1_000_000), lambda word: word != "")
+    lines = spark.read.text(str(path)).select(words[0].alias("user_id"), items.alias("items"))
+    return lines.select("user_id", F.explode("items").alias("item_id"))
+
+
+def read_exam(spark: SparkSession, folder: Path, config: TrainConfig) -> Exam:
+    """Both files as frames in memory."""
+    train = read_pairs(spark, folder / "train.txt.gz").withColumn("weight", F.lit(1.0))
+    train = train.repartition(4, "user_id").cache()
+    edges, validation = split_at_random(train, config.validation.fraction, config.seed)
+    test = read_pairs(spark, folder / "test.txt.gz").cache()
+    return Exam(edges.cache(), validation.cache(), gather_histories(train).cache(), test)
+
+
+def examine(spark: SparkSession, exam: Exam, config: TrainConfig) -> dict[str, float]:
+    """Fit, list and measure; seconds cover fitting and listing."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="train-") as folder:
+        fitted = make_model(config.model, spark, config, folder).fit(exam.edges, exam.validation)
+        lists = top_k(
+            exam.histories,
+            k=K,
+            user_vectors=fitted.user_vectors,
+            item_vectors=fitted.item_vectors,
+            item_weights=fitted.item_weights,
+        )
+        named = lists.withColumn("model", F.lit(config.model)).cache()
+        named.count()
+    seconds = time.monotonic() - started
+    scores = average(score_users(named, exam.test, [config.model], [K]))
+    values = {row.metric: row.value for row in scores.collect()}
+    named.unpersist()
+    return {"recall": values["recall"], "ndcg": values["ndcg"], "seconds": seconds}
+
+
+def settings_of(arguments: argparse.Namespace) -> TrainConfig:
+    """Defaults, then the command line's overrides such as `learning_rate=0.01`."""
+    tree: dict[str, Any] = {"model": arguments.model, "n_shards": arguments.shards}
+    for override in arguments.overrides:
+        key, _, value = override.partition("=")
+        *parents, leaf = key.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[leaf] = yaml.safe_load(value)
+    return TrainConfig.model_validate(tree)
+
+
+def rounded(values: dict[str, float], prefix: str = "") -> dict[str, float]:
+    """The measures under the names of the report."""
+    return {
+        f"{prefix}recall@{K}": round(values["recall"], 4),
+        f"{prefix}ndcg@{K}": round(values["ndcg"], 4),
+        f"{prefix}seconds": round(values["seconds"], 1),
+    }
+
+
+def main() -> None:
+    """Run the model, and ALS beside it when asked."""
+    parser = argparse.ArgumentParser(description="Accuracy and time of a model.")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default=BEST_MODEL)
+    parser.add_argument("--shards", type=int, default=4)
+    parser.add_argument("--als", action="store_true", help="also fit MLlib's ALS")
+    parser.add_argument("--set", dest="overrides", action="append", default=[])
+    arguments = parser.parse_args()
+    config = settings_of(arguments)
+    spark = open_session("benchmark", settings=SETTINGS)
+    exam = read_exam(spark, arguments.data, config)
+    with PeakMemory() as memory:
+        result = {"model": config.model, "shards": config.n_shards}
+        result |= rounded(examine(spark, exam, config))
+    result["peak_rss_mb"] = round(memory.megabytes)
+    if arguments.als:
+        als = TrainConfig.model_validate({**ALS, "model": "als", "seed": config.seed})
+        result |= rounded(examine(spark, exam, als), prefix="als_")
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

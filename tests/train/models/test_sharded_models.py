@@ -1,0 +1,103 @@
+"""Spectral and LightGCN find planted groups, on any number of shards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.train.graphs import frame_of, matrix_of, planted_matrix, symmetric
+
+from interest_graph.config import TrainConfig
+from interest_graph.errors import TrainingError
+from interest_graph.train.models.lightgcn import LightGCN
+from interest_graph.train.models.spectral import Spectral
+
+N_USERS, N_ITEMS, N_GROUPS = 60, 30, 3
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    return planted_matrix(N_USERS, N_ITEMS, N_GROUPS, 0.5, seed=2)
+
+
+def settings(**changes):
+    tree = {"n_shards": 2, "dimension": 8, "batch_size": 128, "learning_rate": 0.02}
+    return TrainConfig.model_validate({**tree, "max_rounds": 4, **changes})
+
+
+def fit(maker, spark, matrix, folder, **changes):
+    return maker(spark, settings(**changes), str(folder)).fit(frame_of(spark, matrix))
+
+
+def share_of_own_group(fitted, matrix):
+    """Of each user's best unseen items, as many as the group has left, the share of its own."""
+    scores = matrix_of(fitted.user_vectors) @ matrix_of(fitted.item_vectors).T
+    users, items = np.indices(scores.shape)
+    is_own = users % N_GROUPS == items % N_GROUPS
+    scores[matrix.nonzero()] = -np.inf
+    best = np.argsort(-scores, axis=1)[:, :3]
+    return np.take_along_axis(is_own, best, axis=1).mean()
+
+
+@pytest.mark.parametrize("maker", [Spectral, LightGCN])
+def test_planted_groups_come_back(spark, matrix, tmp_path, maker):
+    fitted = fit(maker, spark, matrix, tmp_path)
+
+    assert share_of_own_group(fitted, matrix) > 0.95
+    assert fitted.shards.groupBy("shard_id").count().count() == 2
+    assert fitted.shards.agg({"n_edges": "sum"}).first()[0] == matrix.nnz
+
+
+def test_spectral_scores_are_the_low_pass_filter(spark, matrix, tmp_path):
+    fitted = fit(Spectral, spark, matrix, tmp_path, n_shards=3, dimension=5)
+
+    scores = matrix_of(fitted.user_vectors) @ matrix_of(fitted.item_vectors).T
+    R = symmetric(matrix)
+    _, _, V = np.linalg.svd(R)
+    expected = (R @ V[:5].T @ V[:5]) * np.sqrt(matrix.sum(axis=0).A1)
+    np.testing.assert_allclose(scores, expected, atol=1e-3)
+
+
+def test_final_vectors_are_one_exact_propagation(spark, matrix, tmp_path):
+    fitted = fit(LightGCN, spark, matrix, tmp_path, n_shards=3, max_rounds=1)
+
+    users, items = first_vectors(spark, tmp_path, n_shards=3)
+    R = symmetric(matrix)
+    layers = [(users, items)]
+    for _ in range(3):
+        users, items = R @ items, R.T @ users
+        layers.append((users, items))
+    mean_users, mean_items = (np.mean(part, axis=0) for part in zip(*layers, strict=True))
+    np.testing.assert_allclose(matrix_of(fitted.user_vectors), mean_users, atol=1e-5)
+    np.testing.assert_allclose(matrix_of(fitted.item_vectors), mean_items, atol=1e-5)
+
+
+def first_vectors(spark, folder, n_shards):
+    """Layer 0 after round 1, from the checkpoint, in the order of the ids."""
+    import pyarrow as pa
+
+    from interest_graph.arrays import load_arrays
+    from interest_graph.train.packing import unpack
+
+    rows = spark.read.parquet(f"{folder}/round-00001/shards").where("name = 'users'").toPandas()
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    by_shard = {shard: arrays["users"] for _, shard, arrays in unpack(table.to_batches())}
+    stored = spark.read.parquet(f"{folder}/users").orderBy("key").toPandas()
+    users = np.empty((N_USERS, by_shard[0].shape[1]), np.float32)
+    for shard in range(n_shards):
+        users[stored["shard_id"] == shard] = by_shard[shard]
+    return users, load_arrays(folder / "round-00001" / "items.safetensors")["items"]
+
+
+def test_log_has_a_row_a_round_and_shard(spark, matrix, tmp_path):
+    fitted = fit(LightGCN, spark, matrix, tmp_path, max_rounds=2)
+
+    rows = fitted.log.orderBy("round", "shard_id").collect()
+    assert [(row["round"], row.shard_id) for row in rows] == [
+        (number, shard) for number in (1, 2) for shard in (-1, 0, 1)
+    ]
+    assert all(np.isfinite(row.loss) and row.peak_memory_mb > 0 for row in rows)
+
+
+def test_a_diverging_loss_names_the_shard(spark, matrix, tmp_path):
+    with pytest.raises(TrainingError, match=r"shard \d: the loss is (nan|inf)"):
+        fit(LightGCN, spark, matrix, tmp_path, learning_rate=1e30)

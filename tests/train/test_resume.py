@@ -1,0 +1,69 @@
+"""A killed driver and a lost task change nothing in the result."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.train.small_run import SETTINGS, fit_small
+
+from interest_graph.arrays import load_arrays
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(spark, tmp_path_factory):
+    return fit_small(spark, str(tmp_path_factory.mktemp("undisturbed") / "run"))
+
+
+def start(work_dir, *arguments):
+    command = [sys.executable, "-m", "tests.train.killable_run", str(work_dir), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def last_round(work_dir):
+    progress = work_dir / "progress.json"
+    return json.loads(progress.read_text())["last"] if progress.exists() else -1
+
+
+def kill_after_round(work_dir, number):
+    process = start(work_dir, "local[2]")
+    deadline = time.monotonic() + 240
+    while last_round(work_dir) < number:
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline, f"round {number} did not come"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_a_killed_driver_resumes_to_the_same_vectors(spark, undisturbed, tmp_path):
+    work_dir = tmp_path / "run"
+    kill_after_round(work_dir, 2)
+    reached = last_round(work_dir)
+
+    resumed = fit_small(spark, str(work_dir))
+
+    assert 2 <= reached < SETTINGS["max_rounds"]
+    for name, expected in undisturbed.items():
+        np.testing.assert_allclose(resumed[name], expected, atol=1e-6)
+
+
+def test_a_retried_task_changes_nothing(undisturbed, tmp_path):
+    process = start(tmp_path / "run", "local[2,3]", "sabotage")
+
+    assert process.wait(timeout=300) == 0
+    repeated = load_arrays(tmp_path / "run.safetensors")
+    for name, expected in undisturbed.items():
+        np.testing.assert_allclose(repeated[name], expected, atol=1e-6)
