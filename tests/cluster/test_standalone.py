@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 
 from interest_graph.errors import EnvironmentProblem
 from interest_graph.session import read_properties
-from interest_graph.setup import cluster
+from interest_graph.setup import daemons
 from interest_graph.setup.cluster import Cluster, start_cluster, stop_cluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -56,8 +55,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster,
 
 def processes_of(state: Path) -> list[psutil.Process]:
     """Return the daemons in the ledger, and all that they started."""
-    known = json.loads((state / "daemons.json").read_text())
-    family = [process for entry in known for process in cluster._family(entry["pid"])]
+    family = [
+        process for daemon in daemons.recorded(state) for process in daemons.family(daemon.pid)
+    ]
     return [process for process in family if process.status() != psutil.STATUS_ZOMBIE]
 
 

@@ -16,17 +16,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import psutil
-
 from interest_graph.errors import EnvironmentProblem
+from interest_graph.setup import daemons
 
 _HOST = "127.0.0.1"
 _START_SECONDS = 90.0
-_STOP_SECONDS = 20.0
 _DAEMON_MEMORY = "256m"
 _PACKAGE = "org.apache.spark.deploy"
 # Where no properties file is given: nobody else gets in, reads along, or sees the UI.
@@ -47,15 +45,6 @@ class Cluster:
     n_workers: int
 
 
-@dataclass(frozen=True)
-class _Daemon:
-    """A daemon's process; the start time tells it from a later process with the same id."""
-
-    name: str
-    pid: int
-    started: float
-
-
 def start_cluster(
     state: Path,
     *,
@@ -71,7 +60,7 @@ def start_cluster(
     Without one, traffic is authenticated and encrypted, and the application's UI is off.
     """
     state = state.absolute()  # executors run in folders of their own
-    if _running(state):
+    if daemons.running(state):
         raise EnvironmentProblem(f"{state}: a cluster is running there already; stop it first")
     _empty(state)
     port, ui_port = _free_ports(2)
@@ -95,11 +84,11 @@ def stop_cluster(state: Path) -> int:
 
     Logs stay; the secret goes.
     """
-    daemons = _running(state)
-    _end([process for daemon in reversed(daemons) for process in _family(daemon.pid)])
-    for path in (_ledger(state), state / "spark.conf"):
+    running = daemons.running(state)
+    daemons.end([process for daemon in running for process in daemons.family(daemon.pid)])
+    for path in (daemons.ledger(state), state / "spark.conf"):
         path.unlink(missing_ok=True)
-    return len(daemons)
+    return len(running)
 
 
 def _launch(state: Path, name: str, arguments: Sequence[str]) -> None:
@@ -116,8 +105,7 @@ def _launch(state: Path, name: str, arguments: Sequence[str]) -> None:
             start_new_session=True,
             env=_environment(state, name, home),
         )
-    started = psutil.Process(process.pid).create_time()
-    _record(state, _Daemon(name, process.pid, started))
+    daemons.record(state, name, process.pid)
 
 
 def _environment(state: Path, name: str, home: Path) -> dict[str, str]:
@@ -173,71 +161,16 @@ def _alive_workers(ui_port: int) -> int:
 
 
 def _require_alive(state: Path) -> None:
-    alive = {daemon.name for daemon in _running(state)}
-    dead = [daemon.name for daemon in _recorded(state) if daemon.name not in alive]
+    alive = {daemon.name for daemon in daemons.running(state)}
+    dead = [daemon.name for daemon in daemons.recorded(state) if daemon.name not in alive]
     if dead:
         raise EnvironmentProblem(f"{dead[0]} did not start; see {state / dead[0]}.log")
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    """Return the process and all that it started: executors and their Python workers."""
-    try:
-        parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _end(processes: list[psutil.Process]) -> None:
-    """Ask politely, then kill what is left."""
-    for process in processes:
-        _signal(process, "terminate")
-    _, stubborn = psutil.wait_procs(processes, timeout=_STOP_SECONDS)
-    for process in stubborn:
-        _signal(process, "kill")
-    psutil.wait_procs(stubborn, timeout=_STOP_SECONDS)
-
-
-def _signal(process: psutil.Process, method: str) -> None:
-    try:
-        getattr(process, method)()
-    except psutil.NoSuchProcess:
-        return
-
-
-def _ledger(state: Path) -> Path:
-    return state / "daemons.json"
-
-
-def _recorded(state: Path) -> list[_Daemon]:
-    path = _ledger(state)
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return [_Daemon(**entry) for entry in known]
-
-
-def _record(state: Path, daemon: _Daemon) -> None:
-    known = [asdict(entry) for entry in [*_recorded(state), daemon]]
-    _ledger(state).write_text(json.dumps(known, indent=1), encoding="utf-8")
-
-
-def _running(state: Path) -> list[_Daemon]:
-    return [daemon for daemon in _recorded(state) if _is_same(daemon)]
-
-
-def _is_same(daemon: _Daemon) -> bool:
-    try:
-        process = psutil.Process(daemon.pid)
-        # A stopped child of this very process stays as a zombie until it is waited for.
-        is_live: bool = process.status() != psutil.STATUS_ZOMBIE
-        return is_live and abs(float(process.create_time()) - daemon.started) < 1.0
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _empty(state: Path) -> None:
     """Make the folder, without what an earlier cluster left in it."""
     state.mkdir(parents=True, exist_ok=True)
-    for leftover in (*state.glob("*.log"), _ledger(state), state / "spark.conf"):
+    for leftover in (*state.glob("*.log"), daemons.ledger(state), state / "spark.conf"):
         leftover.unlink(missing_ok=True)
     for folder in ("work", "local"):
         shutil.rmtree(state / folder, ignore_errors=True)
