@@ -132,6 +132,22 @@ class Store:
         """Delete the rows that the predicate selects."""
         self._retry(table, lambda: self._delta(table).delete(where))
 
+    def compact(self, table: Table) -> tuple[int, int]:
+        """Rewrite small files as larger ones; returns the numbers of files removed and added."""
+        self._sign_commits()
+        metrics = self._delta(table).optimize().executeCompaction().select("metrics.*").first()
+        return (0, 0) if metrics is None else (metrics.numFilesRemoved, metrics.numFilesAdded)
+
+    def vacuum(self, table: Table, *, hours: int) -> None:
+        """Remove files that left the table more than `hours` ago; the caller vouches for them."""
+        check = "spark.databricks.delta.retentionDurationCheck.enabled"
+        before = self.spark.conf.get(check, "true")
+        self.spark.conf.set(check, "false")
+        try:
+            self._delta(table).vacuum(hours)
+        finally:
+            self.spark.conf.set(check, before or "true")
+
     def create(self, table: Table) -> None:
         """Create the table with its columns, comments, layout and checks unless it exists."""
         if self.exists(table):

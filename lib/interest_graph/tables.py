@@ -92,6 +92,18 @@ BATCHES = Table(
     comment="Batches that are clean, and the days that each of them touches",
 )
 
+BOTS = Table(
+    name="silver.bots",
+    columns="""
+        user_id    STRING NOT NULL COMMENT 'whose records were dropped',
+        event_date DATE NOT NULL COMMENT 'on this UTC day',
+        rule       STRING NOT NULL COMMENT 'bot rule that the day breaks',
+        n_events   BIGINT NOT NULL COMMENT 'records dropped'""",
+    key=("user_id", "event_date", "rule"),
+    writer="clean",
+    comment="Users taken for bots, by day and rule",
+)
+
 ITEM_ALIASES = Table(
     name="silver.item_aliases",
     columns="""

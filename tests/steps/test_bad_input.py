@@ -81,13 +81,15 @@ def test_a_missing_path_stops_the_job(open_job, pipeline):
 
 
 def test_a_corrupted_gzip_is_named_and_a_mended_one_is_taken_in(open_job, pipeline):
-    whole = gzip.compress((HEADER + "u,i,view,1,1\n" * 200_000).encode())
+    whole = gzip.compress((HEADER + "u,i,view,1700000000,1\n" * 200_000).encode())
     job = open_job()
     with pytest.raises(DataError, match=r"log\.csv\.gz is damaged \(Unexpected end"):
         pipeline(whole[: len(whole) // 2], name="log.csv.gz")
     assert job.store.read(tables.EVENTS).isEmpty()
 
-    mended = pipeline(gzip.compress((HEADER + "u,i,view,1,1\n").encode()), name="log.csv.gz")
+    mended = pipeline(
+        gzip.compress((HEADER + "u,i,view,1700000000,1\n").encode()), name="log.csv.gz"
+    )
 
     assert mended.rows["kept"] == 1
 

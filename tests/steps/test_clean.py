@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
+from datetime import datetime
 
 import pytest
 
@@ -11,7 +11,6 @@ from interest_graph import tables
 from interest_graph.job import run_step
 from interest_graph.steps import cleaning
 from interest_graph.steps.clean import STEP
-from interest_graph.steps.ingest import STEP as INGEST
 
 DAY = 86_400
 START = 1_704_067_200  # 2024-01-01 UTC
@@ -29,6 +28,7 @@ SOURCE = {
     "actions": {"view": "view", "cart": "cart"},
     "time": {"format": "epoch_s"},
 }
+FIELDS = list(SOURCE["columns"].values())
 CLEAN = {
     "retry_seconds": 10,
     "bots": {"events_per_minute": 30},
@@ -37,11 +37,11 @@ CLEAN = {
 
 
 def messy_log(seed: int) -> list[list[dict]]:
-    """Five daily files: retry chains over midnight, late events, both kinds of duplicates, a bot."""
+    """Three daily batches: retry chains over midnight, late events, duplicates, a bot."""
     draw = random.Random(seed)
-    days: list[list[dict]] = [[] for _ in range(5)]
-    for n in range(400):
-        day = n % 5
+    days: list[list[dict]] = [[] for _ in range(3)]
+    for n in range(300):
+        day = n % 3
         time = START + day * DAY + draw.choice([draw.randrange(DAY), DAY - draw.randrange(8)])
         act = {
             "id": f"e{n}",
@@ -56,10 +56,10 @@ def messy_log(seed: int) -> list[list[dict]]:
         ]
         copies += [{**act, "v": k} for k in range(draw.choice([0, 0, 2]))]
         for copy in copies:
-            days[min(4, day + draw.choice([0, 0, 0, 1, 2]))].append(copy)
-    days[2] += [{"u": "bot", "i": str(k), "a": "view", "t": START + 2 * DAY + k} for k in range(40)]
-    days[4] += [{"u": "bot", "i": "late", "a": "cart", "t": START + 2 * DAY + 5}]
-    days[3] += [
+            days[min(2, day + draw.choice([0, 0, 0, 1, 2]))].append(copy)
+    days[1] += [{"u": "bot", "i": str(k), "a": "view", "t": START + DAY + k} for k in range(40)]
+    days[2] += [{"u": "bot", "i": "late", "a": "cart", "t": START + DAY + 5}]
+    days[2] += [
         {"u": "", "i": "1", "a": "zap", "t": "x"},
         {"u": "u1", "i": "1", "a": "view", "t": 4e9},
     ]
@@ -68,22 +68,46 @@ def messy_log(seed: int) -> list[list[dict]]:
 
 @pytest.fixture
 def clean(open_job, tmp_path):
-    """clean(files of one batch): writes them, ingests, cleans; returns the job."""
+    """clean(records of each batch): enters them as ingest does, cleans; returns the job."""
 
-    def run(batch, *, warehouse=None, **settings):
-        inbox = tmp_path / f"in{warehouse or ''}"
-        inbox.mkdir(exist_ok=True)
-        for name, lines in batch.items():
-            (inbox / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
-        sections = {"sources": [{**SOURCE, "path": str(inbox)}], "clean": {**CLEAN, **settings}}
+    def run(batches, *, warehouse=None, **settings):
+        sections = {"sources": [{**SOURCE, "path": "in"}], "clean": {**CLEAN, **settings}}
         if warehouse:
             sections["warehouse"] = {"table_root": str(tmp_path / warehouse)}
         job = open_job(**sections)
-        run_step(job, INGEST)
+        if batches:
+            take_in(job, batches)
         run_step(job, STEP)
         return job
 
     return run
+
+
+def take_in(job, batches):
+    """Enter batches of records in bronze.events and bronze.files, whatever the ingest step does."""
+    records = [
+        ("log", f"/{batch}", position, *[_text(line.get(field)) for field in FIELDS], batch)
+        for batch, lines in batches.items()
+        for position, line in enumerate(lines)
+    ]
+    texts = ", ".join(f"{column} STRING" for column in SOURCE["columns"])
+    columns = f"source STRING, file STRING, position BIGINT, {texts}, batch_id STRING"
+    frame = job.spark.createDataFrame(records, columns).selectExpr(
+        "*",
+        "true AS is_readable",
+        "cast(null AS string) AS payload",
+        "cast(null AS string) AS user_agent",
+    )
+    job.store.append(tables.EVENTS, frame)
+    listed = [
+        ("log", f"/{batch}", 1, datetime(2024, 1, 1), batch, "done", len(lines))
+        for batch, lines in batches.items()
+    ]
+    job.store.append(tables.FILES, job.spark.createDataFrame(listed, tables.FILES.schema))
+
+
+def _text(value):
+    return None if value is None else str(value)
 
 
 def contents(job):
@@ -94,51 +118,70 @@ def contents(job):
 def test_daily_batches_give_what_one_shuffled_batch_gives(clean):
     days = messy_log(1)
     for n, lines in enumerate(days):
-        daily = clean({f"day{n}.json": lines}, warehouse="daily")
+        daily = clean({f"day{n}": lines}, warehouse="daily")
     everything = [line for lines in days for line in lines]
     random.Random(2).shuffle(everything)
 
-    single = clean({"b.json": everything[::2], "a.json": everything[1::2]}, warehouse="single")
+    single = clean({"all": everything}, warehouse="single")
 
     assert contents(daily) == contents(single)
-    assert single.rows["rows_in"] == len(everything)
-    reasons = {name for name, n in single.rows.items() if n}
-    assert {"dropped.duplicate_id", "dropped.duplicate_event", "dropped.retry"} <= reasons
-    assert single.rows["dropped.events_per_minute"] == 41
-    assert single.rows["quarantined"] == 2
-    dropped = sum(n for name, n in single.rows.items() if name.startswith("dropped."))
-    assert single.rows["rows_in"] == single.rows["kept"] + dropped + single.rows["quarantined"]
+    rows = single.rows
+    assert (rows["rows_in"], rows["quarantined"]) == (len(everything), 2)
+    assert rows["dropped.events_per_minute"] == 41
+    dropped = {name: n for name, n in rows.items() if name.startswith("dropped.")}
+    assert all(dropped[f"dropped.{kind}"] for kind in ("duplicate_id", "duplicate_event", "retry"))
+    assert rows["rows_in"] == rows["kept"] + sum(dropped.values()) + rows["quarantined"]
 
 
 def test_a_run_reads_and_writes_the_days_concerned_alone(clean, spark):
     settings = {"retry_seconds": 0, "session_ends_at_midnight": True}
     one = {"u": "u", "i": "1", "a": "view", "t": START}
-    for n in range(3):
-        clean({f"day{n}.json": [{**one, "t": START + n * DAY}]}, **settings)
+    clean({f"day{n}": [{**one, "t": START + n * DAY}] for n in range(3)}, **settings)
 
-    job = clean({"late.json": [{**one, "t": START + DAY + 60}]}, **settings)
+    job = clean({"late": [{**one, "t": START + DAY + 60}]}, **settings)
 
     assert (job.rows["rows_in"], job.rows["rows_in.again"], job.rows["kept"]) == (2, 1, 2)
     history = spark.sql(
         f"DESCRIBE HISTORY delta.`{job.store.location(tables.INTERACTIONS)}`"
     ).first()
     assert history.operationParameters["predicate"].count("2024-01-0") == 1
-    assert len(contents(job)) == 4
-    sessions = {row[-3] for row in contents(job)}
-    assert len(sessions) == 3
+    before = contents(job)
+    assert (len(before), len({row[-3] for row in before})) == (4, 3)
+
+    bad = clean({"bad": [{**one, "a": "zap"}]}, **settings)
+    assert (bad.rows["quarantined"], bad.rows["kept"], contents(bad)) == (1, 0, before)
 
 
 def test_nothing_new_changes_nothing_and_new_settings_clean_all_again(clean):
-    batch = {"a.json": [{"u": "u", "i": "1", "a": "view", "t": START + 700 * k} for k in range(4)]}
+    batch = {"a": [{"u": "u", "i": "1", "a": "view", "t": START + 700 * k} for k in range(4)]}
     first = clean(batch)
     version = first.store.version(tables.INTERACTIONS)
 
-    again = clean(batch)
+    again = clean({})
     assert again.store.version(tables.INTERACTIONS) == version
     assert again.rows == {"rows_in": 0, "quarantined": 0, "kept": 0}
 
-    split = clean(batch, session_gap_minutes=10)
+    split = clean({}, session_gap_minutes=10)
     assert len({row.session_id for row in split.store.read(tables.INTERACTIONS).collect()}) == 4
+
+
+def test_a_run_that_another_one_overtakes_loses_nothing(clean, monkeypatch):
+    days = messy_log(4)
+    clean({"day0": days[0]})
+    region_of, calls = cleaning.region_of, []
+
+    def overtaken(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            clean({"day2": days[2]})
+        return region_of(*arguments)
+
+    monkeypatch.setattr(cleaning, "region_of", overtaken)
+    job = clean({"day1": days[1]})
+
+    batch = {f"day{n}": days[n] for n in range(3)}
+    assert len(calls) > 2
+    assert contents(job) == contents(clean(batch, warehouse="other"))
 
 
 def test_low_support_is_dropped_until_later_events_raise_it(clean):
@@ -146,16 +189,16 @@ def test_low_support_is_dropped_until_later_events_raise_it(clean):
     other = {**one, "u": "v"}
     settings = {"min_user_events": 2}
 
-    first = clean({"a.json": [one, other, {**other, "t": START + 60}]}, **settings)
+    first = clean({"a": [one, other, {**other, "t": START + 60}]}, **settings)
     assert (first.rows["kept"], first.rows["dropped.low_user_support"]) == (2, 1)
 
-    second = clean({"b.json": [{**one, "t": START + DAY}]}, **settings)
+    second = clean({"b": [{**one, "t": START + DAY}]}, **settings)
     assert (second.rows["kept"], len(contents(second))) == (4, 4)
 
 
 def test_a_crash_before_the_account_is_settled_is_made_good(clean, monkeypatch):
     days = messy_log(3)
-    clean({"day0.json": days[0]})
+    clean({"day0": days[0]})
 
     def crash(*arguments):
         raise KeyboardInterrupt
@@ -163,8 +206,8 @@ def test_a_crash_before_the_account_is_settled_is_made_good(clean, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(cleaning, "settle", crash)
         with pytest.raises(KeyboardInterrupt):
-            clean({"day1.json": days[1]})
+            clean({"day1": days[1]})
     crashed = clean({})
 
-    undisturbed = clean({"day0.json": days[0], "day1.json": days[1]}, warehouse="other")
+    undisturbed = clean({"day0": days[0], "day1": days[1]}, warehouse="other")
     assert contents(crashed) == contents(undisturbed)

@@ -37,6 +37,16 @@ class BotConfig(Section):
     crawler_agents: bool = True  # records whose user agent is a known crawler's
 
 
+class SameItemsConfig(Section):
+    """How alike the titles of two items are that are one thing."""
+
+    jaccard: float = Field(default=0.75, gt=0, le=1)  # of the titles' character shingles
+    shingle: PositiveInt = 4  # characters
+    bands: PositiveInt = 20  # 20 bands of 4 rows find 0.75 alike with probability 0.9995
+    rows: PositiveInt = 4
+    largest_band: PositiveInt = 1000  # items; larger ones stand for common phrases
+
+
 class CleanConfig(Section):
     """Rules that turn received records into facts."""
 
@@ -49,6 +59,7 @@ class CleanConfig(Section):
         default=0, ge=0, le=3600
     )  # a repeat so soon after is dropped; 0: off
     bots: BotConfig | None = None  # null: no bot rules
+    same_items: SameItemsConfig | None = None  # null: no search for items listed twice
     session_gap_minutes: PositiveInt = 30  # inactivity that ends a session
     session_ends_at_midnight: bool = True  # UTC; false: a session may pass one midnight
     max_dwell_seconds: PositiveFloat = 1800.0  # a longer dwell is set to this

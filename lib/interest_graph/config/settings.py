@@ -11,7 +11,9 @@ from interest_graph.config.base import Section
 from interest_graph.config.clean import CleanConfig
 from interest_graph.config.evaluate import EvaluateConfig, ReportConfig
 from interest_graph.config.features import FeaturesConfig
+from interest_graph.config.generate import GenerateConfig
 from interest_graph.config.graph import GraphConfig
+from interest_graph.config.maintain import MaintainConfig
 from interest_graph.config.recommend import RecommendConfig
 from interest_graph.config.sources import SourceConfig
 from interest_graph.config.train import TrainConfig
@@ -43,9 +45,11 @@ class Settings(Section):
     warehouse: WarehouseConfig = WarehouseConfig()
     sources: Annotated[list[SourceConfig], AfterValidator(_unique_names)] = []
     clean: CleanConfig = CleanConfig()
+    generate: GenerateConfig = GenerateConfig()
     features: FeaturesConfig = FeaturesConfig()
     graph: GraphConfig = GraphConfig()
     train: TrainConfig = TrainConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
+    maintain: MaintainConfig = MaintainConfig()

@@ -59,6 +59,7 @@ class SourceConfig(Section):
     pattern: str = "combined"  # log only: common, combined, or a regular expression of named groups
     columns: dict[str, str]  # suite column -> column of the source (dots reach into JSON objects)
     optional: list[str] = []  # mapped columns that a file may lack
+    explode: str | None = Field(default=None, min_length=1)  # item_id holds a list, split by this
     action: str | None = None  # the action of every row, where no column holds it
     actions: dict[str, str] = {}  # action as written -> action name; empty: as written
     time: TimeFormat = TimeFormat()

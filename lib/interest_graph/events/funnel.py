@@ -7,6 +7,13 @@ from collections.abc import Iterable
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
+N_BUCKETS = 4096
+
+
+def bucket_of(user_id: str) -> Column:
+    """The user's bucket, from 0 to N_BUCKETS - 1."""
+    return F.pmod(F.xxhash64(user_id), F.lit(N_BUCKETS).cast("bigint"))
+
 
 class Funnel:
     """Where the records of one run went: those that came in, and those dropped for each reason.
@@ -19,6 +26,7 @@ class Funnel:
     def __init__(self, due: Column) -> None:
         self._due = due
         self._observations: list[Observation] = []
+        self._suspects: list[Observation] = []
 
     def count(self, rows: DataFrame, name: str, condition: Column | None = None) -> DataFrame:
         """Count the due rows, or those that also meet a condition."""
@@ -30,6 +38,19 @@ class Funnel:
         by_reason = {reason: self._due & (F.col("drop_reason") == reason) for reason in reasons}
         counted = self._observe(marked, by_reason)
         return counted.where("drop_reason IS NULL").drop("drop_reason")
+
+    def watch(self, marked: DataFrame) -> DataFrame:
+        """Remember in which buckets of users (`bucket_of`) rows have a `drop_reason`."""
+        observation = Observation()
+        self._suspects.append(observation)
+        dropped = F.when(self._due & F.col("drop_reason").isNotNull(), bucket_of("user_id"))
+        buckets = F.array_join(F.collect_set(dropped.cast("string")), ",")
+        return marked.observe(observation, buckets.alias("buckets"))
+
+    def buckets(self) -> list[int]:
+        """The buckets remembered: few, and none missing, however many users there are."""
+        texts = [observation.get["buckets"] for observation in self._suspects]
+        return sorted({int(bucket) for text in texts for bucket in text.split(",") if bucket})
 
     def counts(self) -> dict[str, int]:
         """The counts by name."""

@@ -9,6 +9,7 @@ the pointer from a refused record to its file depends on it.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -46,7 +47,16 @@ def read_records(spark: SparkSession, source: SourceConfig, layouts: Sequence[La
         "delta": _read_typed,
     }
     frames = [readers[source.format](spark, source, layout) for layout in layouts]
-    return reduce(DataFrame.unionByName, frames)
+    return _one_item_each(reduce(DataFrame.unionByName, frames), source)
+
+
+def _one_item_each(records: DataFrame, source: SourceConfig) -> DataFrame:
+    """A record for each item of a list, numbered anew."""
+    if source.explode is None:
+        return records
+    items = F.split("item_id", re.escape(source.explode))
+    one_each = records.withColumn("item_id", F.explode_outer(items))
+    return one_each.withColumn("position", F.monotonically_increasing_id())
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,8 +14,12 @@ from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError, DataError
 from interest_graph.events.batches import batches_with, needs_all, reach_of, settings_digest, spread
 from interest_graph.events.ledger import DONE
-from interest_graph.events.validate import Rule, built_in_rules, declared_rules, refused
+from interest_graph.events.same_items import aliases_of, same_pairs
+from interest_graph.events.validate import Rule, built_in_rules, declared_rules, is_broken, refused
+from interest_graph.graph.structure import components_of
 from interest_graph.job import Job
+
+_NOTHING = "false"
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ class Region:
     is_read: Column
     is_written: Column
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no day is to be written: every new record was refused."""
+        return self.where == _NOTHING
+
     def select(self, records: DataFrame) -> DataFrame:
         """The records of the batches."""
         return (
@@ -67,15 +76,39 @@ def rules_of(job: Job) -> list[Rule]:
     return [*built_in_rules(config, job.as_of), *declared_rules(config)]
 
 
-def batches_to_clean(job: Job) -> Batches:
-    """Compare the ledger with silver.batches; changed settings make every batch new."""
+def write_aliases(job: Job) -> DataFrame | None:
+    """Find the items that are listed twice; None where nobody asked."""
+    config = job.settings.clean.same_items
+    if config is None or not job.store.exists(tables.ITEMS):
+        return None
+    pairs = same_pairs(job.store.read(tables.ITEMS), config)
+    job.store.replace(tables.ITEM_ALIASES, aliases_of(components_of(pairs, job.settings.graph)))
+    return job.store.read(tables.ITEM_ALIASES)
+
+
+def versions(job: Job) -> tuple[int, int]:
+    """Versions of the tables that a concurrent run would write."""
+    return job.store.version(tables.BATCHES), job.store.version(tables.INTERACTIONS)
+
+
+def is_undisturbed(job: Job, before: tuple[int, int]) -> bool:
+    """Whether since then nobody but this run, once, has written them."""
+    # Creating a table is version 0.
+    return all(now <= max(old, 0) + 1 for now, old in zip(versions(job), before, strict=True))
+
+
+def batches_to_clean(job: Job, aliases: DataFrame | None, again: Collection[str] = ()) -> Batches:
+    """Compare the ledger with silver.batches; changed settings or aliases make every batch new.
+
+    again: batches that count as new in any case.
+    """
     config, sources = job.settings.clean, event_sources(job)
     ledger = job.read(tables.FILES).where(F.col("status") == DONE)
     _require_sources(job, ledger)
     of_events = ledger.where(F.col("source").isin([source.name for source in sources]))
     held = of_events.groupBy("batch_id").agg(F.sum("n_rows").alias("n")).where("n > 0").collect()
     n_records = {row.batch_id: row.n for row in held}
-    digest = settings_digest(config, sources)
+    digest = settings_digest(config, sources) + _digest_of(aliases)
     clean = {}
     if job.store.exists(tables.BATCHES):
         rows = job.store.read(tables.BATCHES).collect()
@@ -86,6 +119,7 @@ def batches_to_clean(job: Job) -> Batches:
         }
         if all(row.settings == digest for row in rows):
             clean = {row.batch_id: row.days for row in rows if not is_due[row.batch_id]}
+    clean = {batch: days for batch, days in clean.items() if batch not in again}
     new = {batch: n for batch, n in n_records.items() if batch not in clean}
     if new and needs_all(config):
         return Batches(n_records, {}, digest)
@@ -95,8 +129,7 @@ def batches_to_clean(job: Job) -> Batches:
 def write_refused(job: Job, typed: DataFrame, rules: list[Rule], batches: Batches) -> Seen:
     """Write the new batches' refused records, and look at the rest in passing."""
     observation = Observation()
-    is_day = F.col("event_date").between(job.settings.clean.oldest, _latest(job).date())
-    day = F.when(is_day, F.concat_ws(" ", "batch_id", "event_date"))
+    day = F.when(~is_broken(rules), F.concat_ws(" ", "batch_id", "event_date"))
     days = F.array_join(F.collect_set(day), ",").alias("days")
     is_late = F.col("event_ts") > F.lit(_latest(job))
     late = F.min(F.when(is_late, F.unix_micros("event_ts"))).alias("late")
@@ -130,7 +163,7 @@ def region_of(job: Job, batches: Batches, seen: Seen) -> Region:
     written = spread((day for held in seen.days.values() for day in held), reach.written) & days
     read = spread(written, reach.read)
     again = batches_with(read, batches.clean)
-    where = f"event_date IN ({_dates(written)})" if written else "false"
+    where = f"event_date IN ({_dates(written)})" if written else _NOTHING
     is_read = F.col("event_date").isin(sorted(read)) if read else F.lit(False)
     return Region([*batches.new, *again], where, is_read, F.expr(where))
 
@@ -175,6 +208,14 @@ def count_nothing(job: Job) -> None:
         raise DataError("no record has been taken in: every input file is empty")
     for name in ("rows_in", "quarantined", "kept"):
         job.count(name, 0)
+
+
+def _digest_of(aliases: DataFrame | None) -> str:
+    if aliases is None:
+        return ""
+    # Exclusive or: no order of rows, no overflow.
+    mixed = aliases.agg(F.bit_xor(F.xxhash64("item_id", "canonical_id")).alias("digest")).first()
+    return f"-{(mixed['digest'] if mixed else 0) or 0}"
 
 
 def _latest(job: Job) -> datetime:
