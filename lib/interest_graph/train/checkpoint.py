@@ -33,6 +33,7 @@ class Checkpoints:
 
     def commit(self, number: int, items: Arrays, record: dict[str, Any]) -> None:
         """Make round `number` the one to resume from."""
+        self._items_path(number).parent.mkdir(parents=True, exist_ok=True)
         save_arrays(self._items_path(number), items)
         self.record({**record, "last": number})
 

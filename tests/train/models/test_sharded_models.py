@@ -40,7 +40,7 @@ def share_of_own_group(fitted, matrix):
 
 @pytest.mark.parametrize("maker", [Spectral, LightGCN])
 def test_planted_groups_come_back(spark, matrix, tmp_path, maker):
-    fitted = fit(maker, spark, matrix, tmp_path)
+    fitted = fit(maker, spark, matrix, tmp_path, dimension=N_GROUPS)
 
     assert share_of_own_group(fitted, matrix) > 0.95
     assert fitted.shards.groupBy("shard_id").count().count() == 2
