@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from interest_graph.config import Settings, load_settings
 from interest_graph.errors import ConfigError
@@ -60,7 +63,8 @@ def test_a_wrong_file_is_one_line_naming_the_key(write, text, message):
 
 
 def test_two_sources_cannot_share_a_name(write):
-    source = "{name: logs, path: x, columns: {user_id: u, item_id: i}}"
+    columns = "{user_id: u, item_id: i, event_time: t}"
+    source = f"{{name: logs, path: x, columns: {columns}, action: view}}"
 
     with pytest.raises(ConfigError, match="source names must differ; twice: logs"):
         load_settings(write(f"sources: [{source}, {source}]"))
@@ -75,3 +79,19 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_malformed_override_is_refused(write, override):
     with pytest.raises(ConfigError, match="override"):
         load_settings(write("sources: []"), [override])
+
+
+def test_the_reference_file_holds_every_setting_at_its_default():
+    reference = Path(__file__).parents[1] / "conf" / "reference.yaml"
+
+    def keys(tree):
+        return (
+            {(key, *rest) for key, value in tree.items() for rest in (keys(value) or {()})}
+            if isinstance(tree, dict)
+            else set()
+        )
+
+    listed = keys(yaml.safe_load(reference.read_text()))
+
+    assert load_settings(reference) == Settings()
+    assert listed == keys(Settings().model_dump(mode="json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -38,7 +39,7 @@ def summarise(metrics: Sequence[Row], recommended: Sequence[Row]) -> Iterator[Re
     metrics: rows of gold.metrics; recommended: user_id, rank, title, reason.
     """
     for split, k, _ in by_split(metrics, "ndcg"):
-        yield _drawn(standings(metrics, split, k))
+        yield _drawn(standings(metrics, split, k, brief=True))
     if recommended:
         user = recommended[0]["user_id"]
         own = [row for row in recommended if row["user_id"] == user][:_N_ITEMS]
@@ -48,7 +49,10 @@ def summarise(metrics: Sequence[Row], recommended: Sequence[Row]) -> Iterator[Re
 
 
 def _drawn(grid: Grid) -> RichTable:
-    drawn = RichTable(title=escape(grid.title), title_justify="left")
+    # Without borders a line fits 80 columns, which is what a log file gets.
+    drawn = RichTable(
+        title=escape(grid.title), title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False
+    )
     for place, head in enumerate(grid.heads):
         drawn.add_column(head, justify="right" if place in grid.numeric else "left")
     for place, row in enumerate(grid.rows):

@@ -43,18 +43,23 @@ def quality_section(rows: Rows) -> Section | None:
     )
 
 
-def standings(rows: Rows, split: str, k: int) -> Grid:
-    """A line a model, ours first, then by NDCG: every measure at list length k, and our lead."""
+def standings(rows: Rows, split: str, k: int, *, brief: bool = False) -> Grid:
+    """A line a model, ours first, then by NDCG: every measure at list length k, and our lead.
+
+    brief: what fits 80 columns of a terminal: no F1, no interval of the lead.
+    """
     here = [row for row in rows if row["split"] == split and row["k"] == k]
     value = {(row["model"], row["metric"]): row["value"] for row in here}
     ndcg = _ours_first([row for row in here if row["metric"] == "ndcg"])
-    others = [name for name in _MEASURES if name != "ndcg"]
+    others = [name for name in _MEASURES if name != "ndcg" and not (brief and name == "f1")]
     lines = []
     for row in ndcg:
         cells = [_decimal(value.get((row["model"], name))) for name in others]
         seconds = f"{row['seconds']:.1f}"
-        lines.append((row["model"], _decimal(row["value"]), _interval(row), *cells, seconds))
-    heads = ("model", "NDCG", "our lead in NDCG", *(_MEASURES[name] for name in others), "seconds")
+        lead = _interval(row, brief=brief)
+        lines.append((row["model"], _decimal(row["value"]), lead, *cells, seconds))
+    lead_head = "lead" if brief else "our lead in NDCG"
+    heads = ("model", "NDCG", lead_head, *(_MEASURES[name] for name in others), "seconds")
     marked = frozenset(place for place, row in enumerate(ndcg) if row["is_ours"])
     numeric = frozenset(range(1, len(heads)))
     title = f"Split {split}, top {k}, {ndcg[0]['n_users']:,} users"
@@ -79,10 +84,10 @@ def words(name: str) -> str:
     )
 
 
-def _interval(row: Row) -> str:
+def _interval(row: Row, *, brief: bool) -> str:
     if row["lead"] is None:
         return ""
-    if row["lead_low"] is None:
+    if brief or row["lead_low"] is None:
         return f"{row['lead']:+.3f}"
     return f"{row['lead']:+.3f} ({row['lead_low']:+.3f}, {row['lead_high']:+.3f})"
 

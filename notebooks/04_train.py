@@ -1,0 +1,44 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # 4. From the graph to a model
+# MAGIC Users are dealt to shards with all of their edges. Each shard is one task; between rounds
+# MAGIC only item vectors are exchanged. Run notebooks 1 and 3 first, with the same folder.
+
+# COMMAND ----------
+
+dbutils.widgets.text("folder", "interest-graph-walk")
+folder = dbutils.widgets.get("folder")
+
+# COMMAND ----------
+
+from interest_graph import Job, load_step, run_step, tables
+
+job = Job.open(f"{folder}/walk.yaml")
+run_step(job, load_step("train"))
+
+# COMMAND ----------
+
+display(job.store.read(tables.SHARDS).groupBy("shard_id").count())
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC Loss and validation metric of each round; a run that was killed goes on at the last one.
+
+# COMMAND ----------
+
+log = job.store.read(tables.TRAINING_LOG).select("round", "shard_id", "loss", "metric", "seconds")
+display(log.orderBy("round", "shard_id"))
+
+# COMMAND ----------
+
+display(job.store.read(tables.EMBEDDINGS).groupBy("kind").count())
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC The lineage of the model: settings, graph version and Delta versions of what it read.
+
+# COMMAND ----------
+
+display(job.store.read(tables.MODELS).select("model_run", "model", "graph_version", "as_of"))

@@ -1,0 +1,32 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # 6. How good are the lists?
+# MAGIC Part of each item's users is held out, the model and the baselines are fitted to the rest,
+# MAGIC and all rank the whole catalogue. Run notebooks 1, 3 and 4 first, with the same folder.
+
+# COMMAND ----------
+
+dbutils.widgets.text("folder", "interest-graph-walk")
+folder = dbutils.widgets.get("folder")
+
+# COMMAND ----------
+
+from interest_graph import Job, load_step, run_step, tables
+
+job = Job.open(f"{folder}/walk.yaml")
+run_step(job, load_step("evaluate"))
+
+# COMMAND ----------
+
+metrics = job.store.read(tables.METRICS)
+display(metrics.groupBy("model").pivot("metric", ["ndcg", "recall", "coverage"]).max("value"))
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC The report is one file that needs no network.
+
+# COMMAND ----------
+
+run_step(job, load_step("report"))
+display(job.store.read(tables.RUNS).select("job", "status", "seconds", "rows"))
