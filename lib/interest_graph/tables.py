@@ -86,7 +86,7 @@ BATCHES = Table(
         days      ARRAY<DATE> NOT NULL COMMENT 'UTC days of its records',
         n_records BIGINT NOT NULL COMMENT 'records of the batch',
         n_refused BIGINT NOT NULL COMMENT 'of these in silver.quarantine',
-        retry_ts  TIMESTAMP COMMENT 'earliest time of a record refused as future; due again then'""",
+        retry_ts  TIMESTAMP COMMENT 'earliest time of a future record; due again then'""",
     key=("batch_id",),
     writer="clean",
     comment="Batches that are clean, and the days that each of them touches",
