@@ -4,8 +4,8 @@
 
 Makes the log in FOLDER unless it is there, then runs each contender in a process of its own with
 two cores: JSON lines to clean tables (parse, validation, exact and retry duplicates, write; ours
-also makes bronze, quarantine, sessions and accounts). Start-up of Spark is not counted. The last line is
-JSON. Events are people's; repeats, bots and broken records come on top (`records`).
+also makes bronze, quarantine, sessions and accounts). Start-up of Spark is not counted. The last
+line is JSON. Events are people's; repeats, bots and broken records come on top (`records`).
 """
 
 from __future__ import annotations
