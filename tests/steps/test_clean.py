@@ -66,6 +66,21 @@ def messy_log(seed: int) -> list[list[dict]]:
     return days
 
 
+@pytest.fixture(autouse=True)
+def interpreted(spark):
+    """Plans of many windows compile for seconds; a few hundred rows do not repay that."""
+    settings = {
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    }
+    before = {key: spark.conf.get(key) for key in settings}
+    for key, value in settings.items():
+        spark.conf.set(key, value)
+    yield
+    for key, value in before.items():
+        spark.conf.set(key, value)
+
+
 @pytest.fixture
 def clean(open_job, tmp_path):
     """clean(records of each batch): enters them as ingest does, cleans; returns the job."""
