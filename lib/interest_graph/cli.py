@@ -138,7 +138,7 @@ def guarded(work: Callable[[], None], *, verbose: bool) -> None:
             structlog.processors.TimeStamper(fmt="iso"),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(),  # to what stdout is when a line is logged
     )
     if not verbose:
         logging.getLogger("py4j").setLevel(logging.CRITICAL)
