@@ -14,7 +14,7 @@ from interest_graph.train.shard import ShardedGraph
 
 _COLUMNS = "shard_id INT, n_users BIGINT, n_edges BIGINT, n_items BIGINT"
 
-# A worker with torch and Arrow loaded, before it has any data (measured).
+# A worker with torch and Arrow loaded, before it has any data: rough, from peaks near 700 MB.
 _WORKER_MB = 500
 # Arrays of one row a vertex that live at the same time: parameters, moments, gradients, sums.
 _USER_ARRAYS, _ITEM_ARRAYS = 9, 14
