@@ -36,6 +36,8 @@ STEPS = (
     "report",
 )
 
+_RUN_ALL_HELP = "Run every job, from files to the report, in one session."
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cluster_app = typer.Typer(no_args_is_help=True, help="A Spark standalone cluster on this machine.")
 app.add_typer(cluster_app, name="cluster")
@@ -72,20 +74,22 @@ def load_step(name: str) -> Step:
 
 def launch(step: Step, argv: list[str] | None = None) -> None:
     """Entry point of a spark-submit file: `--config FILE [--as-of DATE] [--set key=value] ...`."""
-    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    single.command(step.name, help=_help_of(step))(_step_command([step.name]))
-    try:
-        single(sys.argv[1:] if argv is None else argv, prog_name=f"{step.name}.py")
-    except SystemExit as end:
-        if end.code:  # Databricks takes even exit(0) for a failed task
-            raise
+    _submitted(step.name, [step.name], _help_of(step), argv)
 
 
 def run_all(argv: list[str] | None = None) -> None:
     """Run every step in one session, for a spark-submit file."""
+    _submitted("run_all", list(STEPS), _RUN_ALL_HELP, argv)
+
+
+def _submitted(name: str, steps: list[str], text: str, argv: list[str] | None) -> None:
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    single.command("run-all")(_step_command(list(STEPS)))
-    single(sys.argv[1:] if argv is None else argv, prog_name="run_all.py")
+    single.command(name, help=text)(_step_command(steps))
+    try:
+        single(sys.argv[1:] if argv is None else argv, prog_name=f"{name}.py")
+    except SystemExit as end:
+        if end.code:  # Databricks takes even exit(0) for a failed task
+            raise
 
 
 def _help_of(step: Step) -> str:
@@ -162,9 +166,7 @@ def _escaped(text: str) -> str:
 
 for _name in (*STEPS, "generate", "maintain"):
     app.command(_name.replace("_", "-"), help=f"Run the {_name} job.")(_step_command([_name]))
-app.command("run-all", help="Run every job, from files to the report, in one session.")(
-    _step_command(list(STEPS))
-)
+app.command("run-all", help=_RUN_ALL_HELP)(_step_command(list(STEPS)))
 
 
 @app.command()
