@@ -16,6 +16,7 @@ from interest_graph.arrays import Shipped, pack_texts, ship
 from interest_graph.errors import ConfigError, DataError, TrainingError
 from interest_graph.train.edges import with_validation
 from interest_graph.train.packing import PACKED_COLUMNS, pack
+from interest_graph.train.placement import partition_keys
 
 # A user's edge costs an item number and a weight; a user costs vectors and their moments.
 _EDGE_BYTES, _USER_BYTES = 8, 512
@@ -90,7 +91,7 @@ def shard_graph(
     if n_users < n_shards:
         raise ConfigError("train.n_shards", f"{n_users} users cannot fill {n_shards} shards")
     assigned = _assign(histories, n_shards, seed, loads).join(
-        _partition_keys(spark, n_shards), "shard_id"
+        _shard_keys(spark, n_shards), "shard_id"
     )
     rows = (
         assigned.repartition(n_shards, "shard_key")
@@ -201,12 +202,10 @@ def deal(heaviest: pd.DataFrame, loads: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"user_id": heaviest["user_id"], "dealt_to": np.array(dealt, np.int32)})
 
 
-def _partition_keys(spark: SparkSession, n_shards: int) -> DataFrame:
-    """shard_id, shard_key: keys that Spark's hash partitioning sends to a partition each."""
-    candidates = spark.range(64 * n_shards, numPartitions=1).select(
-        F.col("id").alias("shard_key"), F.pmod(F.hash("id"), F.lit(n_shards)).alias("shard_id")
-    )
-    return F.broadcast(candidates.groupBy("shard_id").agg(F.min("shard_key").alias("shard_key")))
+def _shard_keys(spark: SparkSession, n_shards: int) -> DataFrame:
+    """shard_id, shard_key: small enough to be broadcast."""
+    renamed = {"partition": "shard_id", "key": "shard_key"}
+    return F.broadcast(partition_keys(spark, n_shards).withColumnsRenamed(renamed))
 
 
 def _pack_shard(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -22,6 +22,7 @@ from interest_graph.errors import TrainingError
 from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges, with_validation
 from interest_graph.train.fitted import ITEM_WEIGHT_COLUMNS, FittedModel
 from interest_graph.train.matrix import Interactions, read_interactions, weight_batches
+from interest_graph.train.placement import partition_keys
 from interest_graph.train.ranking import Codes, mean_ndcg, sample_users
 from interest_graph.train.trials import TRIAL_COLUMNS, Trial, log_of
 
@@ -101,7 +102,7 @@ class WholeMatrixModel(Generic[S]):
     def _weights(self, pairs: DataFrame) -> DataFrame:
         """ITEM_WEIGHT_COLUMNS, the items being shared out to as many workers as there are slots."""
         n_parts = self.spark.sparkContext.defaultParallelism if self.recipe.is_divisible else 1
-        keys = _partition_keys(self.spark, n_parts)
+        keys = _keys_in_order(self.spark, n_parts)
         parts = F.explode(F.array([F.lit(key) for key in keys])).alias("part")
         copies = pairs.select("*", F.lit(False).alias("is_held_out"), parts).repartition(
             n_parts, "part"
@@ -125,11 +126,8 @@ class WholeMatrixModel(Generic[S]):
             )
 
 
-def _partition_keys(spark: SparkSession, n_parts: int) -> list[int]:
-    """Keys that Spark's hash partitioning sends to a partition each; by partition."""
-    part = F.pmod(F.hash("id"), F.lit(n_parts))
-    candidates = spark.range(64 * n_parts, numPartitions=1).groupBy(part.alias("part"))
-    found = candidates.agg(F.min("id").alias("key")).orderBy("part").collect()
+def _keys_in_order(spark: SparkSession, n_parts: int) -> list[int]:
+    found = partition_keys(spark, n_parts).orderBy("partition").collect()
     return [int(row["key"]) for row in found]
 
 
