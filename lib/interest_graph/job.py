@@ -98,10 +98,10 @@ class Job:
         self.rows[name] = int(n_rows)
 
     @contextmanager
-    def phase(self, title: str) -> Iterator[None]:
-        """Show what is going on while the block runs."""
-        with phase(self.spark, title):
-            yield
+    def phase(self, title: str) -> Iterator[Callable[[str], None]]:
+        """Show what is going on while the block runs; gives a function that adds to the title."""
+        with phase(self.spark, title) as tell:
+            yield tell
 
 
 def run_step(job: Job, step: Step, *, force: bool = False) -> bool:

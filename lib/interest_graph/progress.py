@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pyspark.sql import SparkSession
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 console = Console(stderr=True)
 
@@ -16,24 +16,27 @@ _POLL_SECONDS = 0.5
 
 
 @contextmanager
-def phase(spark: SparkSession, title: str) -> Iterator[None]:
-    """Show `title` with a bar of Spark's running tasks until the block ends."""
+def phase(spark: SparkSession, title: str) -> Iterator[Callable[[str], None]]:
+    """Show `title` with a bar of Spark's running tasks until the block ends.
+
+    Gives a function that shows its text beside the title: which round it is, for example.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     ended = threading.Event()
     with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task(title, total=None)
         watcher = threading.Thread(
-            target=_watch, args=(spark, progress, title, ended), daemon=True, name="progress"
+            target=_watch, args=(spark, progress, bar, ended), daemon=True, name="progress"
         )
         watcher.start()
         try:
-            yield
+            yield lambda text: progress.update(bar, description=f"{title}: {text}")
         finally:
             ended.set()
             watcher.join()
 
 
-def _watch(spark: SparkSession, progress: Progress, title: str, ended: threading.Event) -> None:
-    bar = progress.add_task(title, total=None)
+def _watch(spark: SparkSession, progress: Progress, bar: TaskID, ended: threading.Event) -> None:
     tracker = spark.sparkContext.statusTracker()
     while not ended.wait(_POLL_SECONDS):
         stages = [tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds()]

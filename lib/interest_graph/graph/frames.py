@@ -6,6 +6,9 @@ weights; these three are written here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
+
 from graphframes import GraphFrame
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
@@ -13,8 +16,14 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.graph import StructureConfig
 
+Tell = Callable[[str], None]
+
 _TIE_DIGITS = 9  # as in kernels
 _STILL_ROUNDS = 4  # as in kernels
+
+
+def say_nothing(_: str) -> None:
+    """A Tell for callers who do not watch the rounds."""
 
 
 def undirected_links(edges: DataFrame) -> DataFrame:
@@ -52,21 +61,25 @@ def pagerank(
     links: DataFrame,
     settings: StructureConfig,
     restart: DataFrame | None = None,
+    *,
+    tell: Tell = say_nothing,
 ) -> DataFrame:
     """id, pagerank, weighted_pagerank: as kernels.pagerank, both in one pass a round.
 
     degrees: id, degree, weighted_degree; restart: id of the vertices where the walk restarts,
-    all by default.
+    all by default; tell: hears of each round.
     """
     homes = degrees.select("id") if restart is None else restart.select("id")
     share = F.lit(1.0 / homes.count())
     home = homes.withColumn("_home", share)
     start = degrees.join(home, "id", how="left").fillna(0.0, subset=["_home"])
     ranks = start.select("*", F.col("_home").alias("_r"), F.col("_home").alias("_wr"))
-    for _ in range(settings.max_rank_rounds):
+    for number in range(1, settings.max_rank_rounds + 1):
         moved = _rank_round(ranks, links, settings.damping).localCheckpoint()
         ranks = moved.drop("_change")
-        if moved.agg(F.sum("_change")).first()[0] < settings.rank_tolerance:  # type: ignore[index]
+        change = float(moved.agg(F.sum("_change")).first()[0])  # type: ignore[index]
+        tell(f"ranks, round {number}: moved by {change:.1e}")
+        if change < settings.rank_tolerance:
             break
     return ranks.select(
         "id", F.col("_r").alias("pagerank"), F.col("_wr").alias("weighted_pagerank")
@@ -93,18 +106,21 @@ def _rank_round(ranks: DataFrame, links: DataFrame, damping: float) -> DataFrame
     return ranks.join(sums, "id", how="left").select(*kept, *new)
 
 
-def core_numbers(degrees: DataFrame, links: DataFrame) -> DataFrame:
+def core_numbers(degrees: DataFrame, links: DataFrame, *, tell: Tell = say_nothing) -> DataFrame:
     """id, core_number: largest k whose k-core holds the vertex.
 
     Each vertex repeatedly takes the h-index of its neighbours' values, from the degree on; the
     fixed point is the core number (Lü et al. 2016, The H-index of a network node).
     """
     cores = degrees.select("id", F.col("degree").alias("core_number"))
-    while True:
+    for number in count(1):
         lowered = _h_index_round(cores, links).localCheckpoint()
         cores = lowered.drop("_lower")
-        if lowered.where("_lower").isEmpty():
-            return cores
+        n_lowered = lowered.where("_lower").count()
+        tell(f"core numbers, round {number}: {n_lowered:,} lowered")
+        if not n_lowered:
+            break
+    return cores
 
 
 def _h_index_round(cores: DataFrame, links: DataFrame) -> DataFrame:
@@ -119,13 +135,17 @@ def _h_index_round(cores: DataFrame, links: DataFrame) -> DataFrame:
     return both.select("id", F.col("_h").cast("bigint").alias("core_number"), changed)
 
 
-def propagate_labels(vertices: DataFrame, links: DataFrame, *, rounds: int) -> DataFrame:
+def propagate_labels(
+    vertices: DataFrame, links: DataFrame, *, rounds: int, tell: Tell = say_nothing
+) -> DataFrame:
     """id, community: as kernels.propagate_labels."""
     labels = vertices.select("id", F.col("id").alias("label"))
     still = 0
     for number in range(1, rounds + 1):
         moved = _label_round(labels, links, number).localCheckpoint()
-        still = still + 1 if moved.where("_moved").isEmpty() else 0
+        n_moved = moved.where("_moved").count()
+        tell(f"communities, round {number}: {n_moved:,} changed")
+        still = 0 if n_moved else still + 1
         labels = moved.drop("_moved")
         if still == _STILL_ROUNDS:
             break

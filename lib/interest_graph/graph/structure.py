@@ -20,14 +20,16 @@ _STRUCTURE = """
     degree BIGINT, weighted_degree DOUBLE"""
 
 
-def describe(edges: DataFrame, config: GraphConfig) -> DataFrame:
+def describe(
+    edges: DataFrame, config: GraphConfig, *, tell: frames.Tell = frames.say_nothing
+) -> DataFrame:
     """Structure by vertex of the undirected graph that `edges` (src, dst, weight) make.
 
     Components and communities are named by the rank of their smallest vertex id; `community` is
     label propagation's, `modularity_community` Leiden's. Ranks sum to 1. Kernels in one worker and
     GraphFrames give the same rows, except that Leiden starts from label propagation's communities
     where the graph fits no worker. Raises DataError when a result contradicts the edges.
-    Materialised by a local checkpoint.
+    Materialised by a local checkpoint. tell: hears of each round of GraphFrames' iterations.
     """
     ends = edges.select("src", "dst", "weight")
     if fits_worker(edges, config):
@@ -35,7 +37,7 @@ def describe(edges: DataFrame, config: GraphConfig) -> DataFrame:
         return run_in_worker(
             ends, partial(_structure_of, settings=settings), _STRUCTURE
         ).localCheckpoint()
-    described = _by_frames(ends, config).localCheckpoint()
+    described = _by_frames(ends, config, tell).localCheckpoint()
     check_components(ends, described)
     return described
 
@@ -94,19 +96,19 @@ def _structure_of(graph: kernels.Adjacency, ids: Ids, *, settings: StructureConf
     return pd.DataFrame(columns)
 
 
-def _by_frames(edges: DataFrame, config: GraphConfig) -> DataFrame:
+def _by_frames(edges: DataFrame, config: GraphConfig, tell: frames.Tell) -> DataFrame:
     settings = config.structure
     named, links = number_vertices(edges)
     vertices = named.select(F.col("index").alias("id"))
     degrees = frames.degrees(vertices, links)
-    ranks = frames.pagerank(degrees, links, settings)
-    labels = frames.propagate_labels(vertices, links, rounds=settings.label_rounds)
+    ranks = frames.pagerank(degrees, links, settings, tell=tell)
+    labels = frames.propagate_labels(vertices, links, rounds=settings.label_rounds, tell=tell)
     parts = [
         frames.components(vertices, links),
         labels,
         _leiden_of_communities(labels, links, config),
         ranks,
-        frames.core_numbers(degrees, links),
+        frames.core_numbers(degrees, links, tell=tell),
         frames.triangles(degrees, links),
     ]
     return by_vertex_id(
