@@ -36,6 +36,8 @@ _NAMES = {
     "interest_graph.graph.build": ("connect", "prune_edges"),
     "interest_graph.graph.project": ("project",),
     "interest_graph.graph.structure": ("describe",),
+    "interest_graph.graph.diff": ("diff_communities", "diff_edges"),
+    "interest_graph.graph.paths": ("followed_by", "hops_to", "personal_ranks"),
     "interest_graph.graph.vertices": ("vertices_of",),
     "interest_graph.train.fitted": ("FittedModel", "Model"),
     "interest_graph.train.registry": ("make_model",),

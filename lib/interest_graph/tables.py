@@ -168,7 +168,13 @@ VERTICES = Table(
         id            STRING NOT NULL COMMENT 'u:<user_id>, i:<item_id> or t:<interest>',
         kind          STRING NOT NULL COMMENT 'user, item or interest',
         key           STRING NOT NULL COMMENT 'the id without its prefix',
-        name          STRING COMMENT 'title or interest name, for people'""",
+        name          STRING COMMENT 'title or interest name, for people',
+        attributes    MAP<STRING, STRING> COMMENT 'of silver.users or silver.items, if any',
+        vector        ARRAY<FLOAT> COMMENT 'of the text of an item, if any',
+        n_events      BIGINT COMMENT 'events of the user or item up to the as-of time',
+        n_neighbours  BIGINT COMMENT 'items of the user, users of the item, before pruning',
+        first_ts      TIMESTAMP COMMENT 'first of these events',
+        last_ts       TIMESTAMP COMMENT 'last of these events'""",
     key=("graph_version", "id"),
     writer="build_graph",
     comment="Vertices of the interest graph",
@@ -240,6 +246,39 @@ GRAPH_VERSIONS = Table(
     key=("graph_version",),
     writer="build_graph",
     comment="What each version of the graph was built from",
+)
+
+EDGE_CHANGES = Table(
+    name="graph.edge_changes",
+    columns="""
+        old_version STRING NOT NULL COMMENT 'graph_version that is compared',
+        new_version STRING NOT NULL COMMENT 'graph_version that it is compared with',
+        src         STRING NOT NULL COMMENT 'vertex id',
+        dst         STRING NOT NULL COMMENT 'vertex id',
+        kind        STRING NOT NULL COMMENT 'as in graph.edges',
+        change      STRING NOT NULL COMMENT 'new, gone, stronger or weaker',
+        old_weight  DOUBLE COMMENT 'null where the edge is new',
+        new_weight  DOUBLE COMMENT 'null where the edge is gone'""",
+    key=("old_version", "new_version", "src", "dst", "kind"),
+    writer="diff",
+    comment="Edges that differ between two versions of the graph",
+    partition_by=("old_version", "new_version"),
+    checks={"known_change": "change IN ('new', 'gone', 'stronger', 'weaker')"},
+)
+
+COMMUNITY_CHANGES = Table(
+    name="graph.community_changes",
+    columns="""
+        old_version STRING NOT NULL COMMENT 'as in graph.edge_changes',
+        new_version STRING NOT NULL COMMENT 'as in graph.edge_changes',
+        change      STRING NOT NULL COMMENT 'split: of the old version; merged: of the new one',
+        community   BIGINT NOT NULL COMMENT 'which community split, or is merged from others',
+        parts       ARRAY<BIGINT> NOT NULL COMMENT 'communities of the other version, two or more',
+        n_vertices  BIGINT NOT NULL COMMENT 'its vertices that are in both versions'""",
+    key=("old_version", "new_version", "change", "community"),
+    writer="diff",
+    comment="Communities that split or merged between two versions of the graph",
+    partition_by=("old_version", "new_version"),
 )
 
 SHARDS = Table(

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from interest_graph.evaluate.sections import Ego, Findings
+from interest_graph.evaluate.graph_sections import Communities, Ego
+from interest_graph.evaluate.sections import Findings
 
 HOSTILE = "<script>alert('x')</script> & \"Sons\""
 
@@ -25,6 +26,8 @@ CLEANING = {
 def graph_rows():
     before = {"edges": 9_000, "edges.user_item": 9_000, "density": 0.0631, "vertices.user": 943}
     after = {"edges": 24_000, "edges.user_item": 8_100, "density": 0.0568, "vertices.user": 940}
+    before |= {"degree.item.from_1": 900, "degree.item.from_16": 120}
+    after |= {"degree.item.from_1": 850, "degree.item.from_16": 110}
     after |= {"edges.item_item": 15_900, "vertices.item": 1_682}
     return [
         {"stage": stage, "metric": name, "value": float(value)}
@@ -96,6 +99,26 @@ def ego(titles):
     return Ego("1", [user, items, interests, best], links)
 
 
+def item_ego(title):
+    columns = [
+        [{"id": "u:1", "name": "user 1", "kind": "user"}],
+        [{"id": "i:1", "name": title, "kind": "item"}],
+        [{"id": "i:2", "name": "Heat", "kind": "similar"}],
+    ]
+    links = [{"src": "u:1", "dst": "i:1", "weight": 4.0, "kind": "user_item"}]
+    links += [{"src": "i:1", "dst": "i:2", "weight": 0.5, "kind": "item_item"}]
+    return Ego(title, columns, links)
+
+
+def communities(titles):
+    circles = [
+        {"community": 7 * n, "names": [title, "Heat"], "x": n / 6, "y": -n / 6}
+        | {"n_users": 300 - n, "n_items": 200 - n, "n_vertices": 500 - 2 * n}
+        for n, title in enumerate(titles)
+    ]
+    return Communities(circles, [{"src": 0, "dst": 7, "weight": 12.5}])
+
+
 def run_rows():
     jobs = ("ingest", "clean", "featurize", "build_graph", "train", "recommend", "evaluate")
     return [
@@ -117,5 +140,7 @@ def findings():
         training=training_rows(),
         metrics=metric_rows(),
         recommendations=recommendation_rows(titles),
+        communities=communities(titles),
         ego=ego(titles),
+        item=item_ego(titles[2]),
     )

@@ -12,6 +12,7 @@ from interest_graph.evaluate.report import render
 from interest_graph.evaluate.sections import Findings, make_page
 
 HOSTILE = "<script>alert('x')</script> & \"Sons\""
+ESCAPED = "&lt;script&gt;alert('x')&lt;/script&gt; &amp;"
 REMOTE = re.compile(r"^\s*(?:[a-z]+:)?//", re.IGNORECASE)
 
 
@@ -79,9 +80,10 @@ def test_hostile_titles_stay_text(page):
     assert all(
         "alert(" not in text for attributes, text in page.scripts if "type" not in attributes
     )
-    ego = charts_of(page)["chart-ego"]
-    labels = [label for trace in ego["data"] for label in trace.get("hovertext", [])]
-    assert "&lt;script&gt;alert('x')&lt;/script&gt; &amp; \"Sons\"" in labels
+    for name in ("ego", "item", "communities"):
+        traces = charts_of(page)[f"chart-{name}"]["data"]
+        labels = [label for trace in traces for label in trace.get("hovertext", [])]
+        assert any(label.startswith(ESCAPED) for label in labels)
 
 
 def charts_of(page):
@@ -92,11 +94,20 @@ def charts_of(page):
 def test_every_chart_has_its_place_and_its_data(page):
     charts = charts_of(page)
     places = {value for _, name, value in page.attributes if name == "id"}
-    names = ("cleaning", "loss", "validation", "quality", "ego")
+    names = ("cleaning", "loss", "validation", "quality", "ego", "item", "degrees", "communities")
     assert set(charts) == {f"chart-{name}" for name in names}
     assert set(charts) <= places
     assert charts["chart-cleaning"]["data"][0]["x"] == [10_240, 87, 150, 3, 10_000]
     assert len(charts["chart-loss"]["data"][0]["x"]) == 30
+    degrees = {trace["name"]: trace["x"] for trace in charts["chart-degrees"]["data"]}
+    assert degrees == {"items, before": [1, 16], "items, after": [1, 16]}
+    *_, circles = charts["chart-communities"]["data"]
+    assert circles["marker"]["size"] == sorted(circles["marker"]["size"], reverse=True)
+    assert [trace["name"] for trace in charts["chart-item"]["data"] if "name" in trace] == [
+        "user",
+        "item",
+        "similar",
+    ]
     bars = {trace["name"]: trace["y"] for trace in charts["chart-quality"]["data"]}
     assert bars["lightgcn"] == pytest.approx([0.4612, 0.4612 * 0.4])
     assert next(iter(bars)) == "lightgcn"

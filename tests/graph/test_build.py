@@ -16,8 +16,8 @@ def content(spark):
     """Items of two subjects, `new` without events, and their vectors."""
     texts = {"x": "space ship", "y": "space war", "p": "love story", "new": "love letter"}
     vectors = {"x": [1.0, 0.0], "y": [1.0, 0.1], "p": [0.0, 1.0], "new": [0.1, 1.0]}
-    rows = [(item, text, []) for item, text in texts.items()]
-    columns = "item_id STRING, text STRING, categories ARRAY<STRING>"
+    rows = [(item, text, None, []) for item, text in texts.items()]
+    columns = "item_id STRING, text STRING, title STRING, categories ARRAY<STRING>"
     items = spark.createDataFrame(rows, columns)
     features = spark.createDataFrame(list(vectors.items()), "item_id STRING, vector ARRAY<FLOAT>")
     return items, features

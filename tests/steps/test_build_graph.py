@@ -9,7 +9,7 @@ from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
 from interest_graph import tables
-from interest_graph.errors import DataError
+from interest_graph.errors import DataError, MissingTableError
 from interest_graph.graph.scratch import persistent_rdds
 from interest_graph.graph.version import newest_version
 from interest_graph.job import run_step
@@ -21,8 +21,17 @@ NOON = datetime(2024, 1, 20, 12)
 @pytest.fixture
 def job(open_job, spark):
     """A warehouse with two taste groups, three items each, and two isolated friends."""
-    job = open_job(graph={"half_life_days": 10.0, "min_weight": 0.05})
-    pairs = [(u, i) for u in "abc" for i in "xyz"] + [(u, i) for u in "def" for i in "pqr"]
+    everything = {
+        "half_life_days": 10.0,
+        "min_weight": 0.05,
+        "neighbours_per_user": 1,
+        "text": {"neighbours_per_item": 1, "n_clusters": 2},
+    }
+    job = open_job(graph=everything, features={"encoder": "tiny"})
+    # Everybody's last item is another one.
+    turns = ("xyz", "yzx", "zxy")
+    pairs = [(u, i) for u, turn in zip("abc", turns, strict=True) for i in turn]
+    pairs += [(u, i) for u, turn in zip("def", ("pqr", "qrp", "rpq"), strict=True) for i in turn]
     events = [
         (
             f"e{n}",
@@ -39,12 +48,18 @@ def job(open_job, spark):
         for n, (user, item) in enumerate(pairs)
     ]
     items = [
-        (item, item.upper(), None, ["Drama"] if item in "xyz" else ["War"], {}) for item in "xyzpqr"
+        (item, item.upper(), None, ["Drama"] if item in "xyz" else ["War"], {"year": "1999"})
+        for item in "xyzpqr"
     ]
+    vectors = [(item, "tiny", "", [1.0, 0.0] if item in "xyz" else [0.0, 1.0]) for item in "xyzpqr"]
+    vectors += [("x", "other", "", [1.0])]
     job.store.append(tables.INTERACTIONS, spark.createDataFrame(events, tables.INTERACTIONS.schema))
     job.store.append(tables.ITEMS, spark.createDataFrame(items, tables.ITEMS.schema))
     friends = spark.createDataFrame([("a", "b", 1.0), ("a", "a", 1.0)], tables.SOCIAL_EDGES.schema)
     job.store.append(tables.SOCIAL_EDGES, friends)
+    job.store.append(tables.FEATURES, spark.createDataFrame(vectors, tables.FEATURES.schema))
+    people = spark.createDataFrame([("a", {"age": "9"})], tables.USERS.schema)
+    job.store.append(tables.USERS, people)
     return job
 
 
@@ -67,6 +82,7 @@ def test_graph_is_built_twice_with_the_same_rows(job, spark):
         assert_df_equality(again, once, ignore_row_order=True)
     _check_edges(job)
     _check_structure(job)
+    _check_vertices(job)
     assert (
         newest_version(job.store.read(tables.GRAPH_VERSIONS))
         == first["graph.edges"].first().graph_version
@@ -86,8 +102,10 @@ def _check_edges(job):
     assert kinds == {
         "user_item": 18,
         "item_item": 12,
-        "item_interest": 6,
-        "user_interest": 6,
+        "item_text": 6,
+        "item_interest": 12,
+        "user_interest": 12,
+        "user_user": 6,
         "social": 1,
     }
     view = edges.where("src = 'u:a' AND dst = 'i:x'").first()
@@ -108,6 +126,27 @@ def _check_structure(job):
     assert metrics["before", "components"] == metrics["after", "components"] == 2
     assert metrics["after", "density"] == 0.5
     assert metrics["after", "weight_kept_fraction"] == 1.0
+    assert metrics["before", "degree.item.from_2"] == metrics["after", "degree.user.from_2"] == 6
+    assert metrics["after", "held_out.users"] == 6
+    assert metrics["after", "held_out.recall_20"] == metrics["before", "held_out.recall_20"] == 1.0
+    assert metrics["after", "held_out.recall_lost_fraction"] == 0.0
+
+
+def _check_vertices(job):
+    rows = {row.id: row for row in job.store.read(tables.VERTICES).collect()}
+    assert (rows["u:a"].attributes, rows["u:b"].attributes) == ({"age": "9"}, None)
+    assert (rows["i:x"].attributes, rows["i:x"].vector) == ({"year": "1999"}, [1.0, 0.0])
+    assert (rows["i:x"].n_events, rows["i:x"].n_neighbours, rows["u:a"].n_events) == (3, 3, 3)
+    assert rows["i:x"].first_ts < rows["i:x"].last_ts
+    assert (rows["t:War"].n_events, rows["t:War"].vector) == (None, None)
+
+
+def test_text_edges_without_text_vectors_name_the_job_that_makes_them(open_job, spark):
+    job = open_job(graph={"text": {"n_clusters": 5}})
+    job.store.append(tables.INTERACTIONS, spark.createDataFrame([], tables.INTERACTIONS.schema))
+
+    with pytest.raises(MissingTableError, match="featurize"):
+        run_step(job, STEP)
 
 
 def test_events_too_old_to_weigh_anything_stop_the_job_before_it_writes(job, open_job):

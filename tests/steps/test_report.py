@@ -9,7 +9,8 @@ from rich.console import Console
 from interest_graph import summary, tables
 from interest_graph.config import Settings
 from interest_graph.job import Job, run_step
-from interest_graph.steps.report import STEP, example_ego, example_lists, report_path
+from interest_graph.steps.graph_pictures import community_map, example_ego, item_ego
+from interest_graph.steps.report import STEP, example_lists, report_path
 
 AS_OF = datetime(2024, 1, 31, tzinfo=UTC)
 FILMS = {"a": "Alien", "b": None, "c": "<b>Casablanca</b> [red]"}
@@ -30,6 +31,15 @@ def recommendation(user, rank, item, strategy="lightgcn"):
 def edge(src, dst, kind, weight):
     ends = {"graph_version": "g", "src": src, "dst": dst, "kind": kind}
     return ends | {"weight": weight, "n_events": 1}
+
+
+def vertex_structure(name, group):
+    numbers = dict.fromkeys(("component", "core_number", "triangles", "degree"), 1)
+    numbers |= {"community": group, "modularity_community": group}
+    shares = {"pagerank": 0.1, "clustering": 0.0, "weighted_degree": 1.0}
+    rank = {"i:a": 0.5, "i:c": 0.2, "i:b": 0.1}.get(name, 0.05)
+    own = {"graph_version": "g", "id": name, "weighted_pagerank": rank}
+    return own | numbers | shares
 
 
 def metric(model, value, is_ours):
@@ -63,8 +73,16 @@ def job(spark, tmp_path_factory):
     edges += [edge("u:2", "i:c", "user_item", 9.0)]
     write(job, tables.EDGES, edges)
     ids = {"u:1": "user", "i:a": "item", "i:b": "item", "i:c": "item", "t:War": "interest"}
-    vertices = [{"graph_version": "g", "id": i, "kind": k, "key": i[2:]} for i, k in ids.items()]
+    vertices = [
+        {"graph_version": "g", "id": i, "kind": k, "key": i[2:], "name": FILMS.get(i[2:])}
+        for i, k in ids.items()
+    ]
     write(job, tables.VERTICES, vertices)
+    groups = {"u:1": 0, "i:a": 0, "t:War": 0, "u:2": 3, "i:b": 3, "i:c": 3, "alone": 9}
+    structure = [vertex_structure(name, group) for name, group in groups.items()]
+    write(job, tables.COMMUNITIES, structure)
+    built = {"graph_version": "g", "build": 1, "as_of": AS_OF, "formula": "", "settings": "{}"}
+    write(job, tables.GRAPH_VERSIONS, [built | {"input_versions": {}}])
     write(job, tables.METRICS, [metric("ours", 0.5, True), metric("als", 0.25, False)])
     return job
 
@@ -110,6 +128,26 @@ def test_ego_graph_joins_user_items_interests_and_recommendations(job):
     ]
     links = {(link["src"], link["dst"]) for link in ego.links}
     assert links == {("u:1", "i:a"), ("i:a", "t:War"), ("i:b", "t:War"), ("i:a", "i:c")}
+
+
+def test_item_graph_is_that_of_highest_rank_or_the_configured_one(job):
+    ego = item_ego(job)
+
+    columns = [[vertex["id"] for vertex in column] for column in ego.columns]
+    assert columns == [["u:1"], ["i:a"], ["i:c"], ["t:War"]]
+    links = {(link["src"], link["dst"]) for link in ego.links}
+    assert links == {("u:1", "i:a"), ("i:a", "i:c"), ("i:a", "t:War")}
+    report = job.settings.report.model_copy(update={"item": "nothing"})
+    settings = job.settings.model_copy(update={"report": report})
+    assert item_ego(Job(settings, job.spark, AS_OF)) is None
+
+
+def test_communities_are_named_by_their_best_known_items(job):
+    found = community_map(job)
+
+    shown = [(c["community"], c["n_users"], c["n_items"], c["names"]) for c in found.circles]
+    assert shown == [(0, 1, 1, [FILMS["a"]]), (3, 1, 2, [FILMS["c"], "b"])]
+    assert found.links == []
 
 
 def test_summary_prints_models_examples_and_places(job, monkeypatch):

@@ -56,4 +56,5 @@ class ReportConfig(Section):
 
     path: str | None = None  # where it is written; default: report.html under the tables' folder
     user: str | None = None  # whose graph and items are shown; default: the first by id
+    item: str | None = None  # whose graph is shown; default: the one of highest PageRank
     n_users: PositiveInt = 3  # users whose recommendations are listed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -104,3 +104,15 @@ class GraphConfig(Section):
     worker_megabytes: PositiveInt = (
         512  # what a kernel in one worker may hold; above it, Spark's way
     )
+
+
+GraphVersion = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+
+
+class DiffConfig(Section):
+    """Which two versions of the graph the diff job compares."""
+
+    old: GraphVersion | None = None  # default: the version built before `new`
+    new: GraphVersion | None = None  # default: the version built last
+    tolerance: NonNegativeFloat = 0.01  # relative change of a weight that is none
+    communities: Literal["community", "modularity_community"] = "modularity_community"

@@ -12,7 +12,7 @@ from interest_graph.config.clean import CleanConfig
 from interest_graph.config.evaluate import EvaluateConfig, ReportConfig
 from interest_graph.config.features import FeaturesConfig
 from interest_graph.config.generate import GenerateConfig
-from interest_graph.config.graph import GraphConfig
+from interest_graph.config.graph import DiffConfig, GraphConfig
 from interest_graph.config.maintain import MaintainConfig
 from interest_graph.config.recommend import RecommendConfig
 from interest_graph.config.sources import SourceConfig
@@ -48,6 +48,7 @@ class Settings(Section):
     generate: GenerateConfig = GenerateConfig()
     features: FeaturesConfig = FeaturesConfig()
     graph: GraphConfig = GraphConfig()
+    diff: DiffConfig = DiffConfig()
     train: TrainConfig = TrainConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluate: EvaluateConfig = EvaluateConfig()

@@ -1,4 +1,4 @@
-"""What lies around one user in the interest graph, small enough to draw."""
+"""What lies around one user or item in the interest graph, small enough to draw."""
 
 from __future__ import annotations
 
@@ -18,6 +18,24 @@ def heaviest_items(edges: DataFrame, user_id: str) -> DataFrame:
     own = edges.where((F.col("kind") == "user_item") & (F.col("src") == f"u:{user_id}"))
     strongest = own.orderBy(F.desc("weight"), "dst").limit(N_ITEMS)
     return strongest.select("src", "dst", "kind", "weight")
+
+
+def nearest_items(edges: DataFrame, item_id: str) -> DataFrame:
+    """The item's heaviest edges to items: src, dst, kind, weight; ties go to the smaller id."""
+    is_alike = F.col("kind").isin("item_item", "item_text")
+    own = edges.where(is_alike & (F.col("src") == f"i:{item_id}"))
+    best = own.groupBy("src", "dst").agg(
+        F.max_by("kind", "weight").alias("kind"), F.max("weight").alias("weight")
+    )
+    return best.orderBy(F.desc("weight"), "dst").limit(N_ITEMS)
+
+
+def heaviest_users(edges: DataFrame, item_id: str) -> DataFrame:
+    """The item's heaviest user-item edges: src, dst, kind, weight; ties go to the smaller id."""
+    own = edges.where((F.col("kind") == "user_item") & (F.col("dst") == f"i:{item_id}"))
+    return (
+        own.orderBy(F.desc("weight"), "src").limit(N_ITEMS).select("src", "dst", "kind", "weight")
+    )
 
 
 def links_among(edges: DataFrame, item_vertices: Sequence[str]) -> DataFrame:

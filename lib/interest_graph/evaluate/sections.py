@@ -8,23 +8,19 @@ from datetime import datetime
 from typing import Any
 
 from interest_graph.evaluate import charts
+from interest_graph.evaluate.graph_sections import (
+    Communities,
+    Ego,
+    community_section,
+    ego_section,
+    item_section,
+    shape_section,
+)
 from interest_graph.evaluate.report import Grid, Page, Section, Tile
 from interest_graph.evaluate.standings import by_split, quality_section, words
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
-
-
-@dataclass(frozen=True)
-class Ego:
-    """A user's surroundings.
-
-    columns: vertices (id, name, kind) side by side; links: src, dst, weight, kind.
-    """
-
-    user_id: str
-    columns: Sequence[Rows]
-    links: Rows
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,7 @@ class Findings:
     runs: newest row of ops.runs of each job, `started` being its start as text; cleaning: row
     counts of the newest clean run that took something in; graph: graph.metrics of one version;
     training: model.training_log of one run; metrics: gold.metrics; recommendations: user_id, rank,
-    title, reason, strategy.
+    title, reason, strategy; ego: of a user; item: of an item.
     """
 
     project: str
@@ -45,17 +41,21 @@ class Findings:
     training: Rows = ()
     metrics: Rows = ()
     recommendations: Rows = ()
+    communities: Communities | None = None
     ego: Ego | None = None
+    item: Ego | None = None
 
 
 def make_page(findings: Findings) -> Page:
     """Everything that the findings have something to say about."""
     parts = [
         _cleaning(findings.cleaning),
-        _graph(findings.graph),
+        shape_section(findings.graph),
+        community_section(findings.communities),
         _training(findings.training),
         quality_section(findings.metrics),
-        _ego(findings.ego),
+        ego_section(findings.ego),
+        item_section(findings.item),
         _samples(findings.recommendations),
         _runs(findings.runs),
     ]
@@ -103,28 +103,6 @@ def _cleaning(counts: Mapping[str, int]) -> Section | None:
     )
 
 
-def _graph(rows: Rows) -> Section | None:
-    if not rows:
-        return None
-    stages = {
-        stage: {row["metric"]: row["value"] for row in rows if row["stage"] == stage}
-        for stage in ("before", "after")
-    }
-    names = sorted(set(stages["before"]) | set(stages["after"]))
-    lines = []
-    for name in names:
-        before, after = (stages[stage].get(name) for stage in ("before", "after"))
-        share = f"{after / before:.1%}" if before and after is not None else "-"
-        lines.append((words(name), _number(before), _number(after), share))
-    heads = ("measure", "before pruning", "after", "after / before")
-    grid = Grid(heads, lines, numeric=frozenset({1, 2, 3}))
-    text = (
-        "Before: all weighed user-item edges. After: the pruned ones, with item-item neighbours, "
-        "interests and social edges beside them."
-    )
-    return Section("graph", "Interest graph", text, tables=[grid])
-
-
 def _training(rows: Rows) -> Section | None:
     whole = sorted((row for row in rows if row["shard_id"] < 0), key=lambda row: row["round"])
     shards = [row for row in rows if row["shard_id"] >= 0]
@@ -162,18 +140,6 @@ def _shard_table(shards: Rows) -> list[Grid]:
         lines.append((str(number), f"{len(own)}", f"{seconds:.2f}", f"{peak:,.0f}"))
     heads = ("shard", "rounds", "seconds a round", "peak worker memory, MB")
     return [Grid(heads, lines, numeric=frozenset({1, 2, 3}))] if lines else []
-
-
-def _ego(ego: Ego | None) -> Section | None:
-    if ego is None:
-        return None
-    text = (
-        f"User {ego.user_id}: the items of heaviest interest, what these items are about, and what "
-        "is recommended. Wider lines weigh more."
-    )
-    return Section(
-        "ego", "One user's graph", text, {"ego": charts.ego_graph(ego.columns, ego.links)}
-    )
 
 
 def _samples(rows: Rows) -> Section | None:
@@ -215,9 +181,3 @@ def _points(rows: Rows, name: str) -> list[tuple[float, float]]:
 
 def _versions(versions: Mapping[str, int]) -> str:
     return ", ".join(f"{table} v{version}" for table, version in sorted(versions.items()))
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"

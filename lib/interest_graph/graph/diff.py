@@ -59,6 +59,6 @@ def _broken(shared: DataFrame, *, whole: str, part: str) -> DataFrame:
         F.col("_n") >= _MAJOR_PART * F.col("n_vertices")
     )
     listed = parts.groupBy(F.col(whole).alias("community"), "n_vertices").agg(
-        F.sort_array(F.collect_list(part)).alias("parts")
+        F.sort_array(F.collect_list(part)).cast("array<bigint>").alias("parts")
     )
     return listed.where(F.size("parts") > 1)

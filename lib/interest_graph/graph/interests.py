@@ -7,7 +7,7 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from interest_graph.graph.prune import keep_heaviest_edges
+from interest_graph.graph.prune import clean_edges, keep_heaviest_edges
 from interest_graph.graph.sums import exact_sum
 from interest_graph.graph.vertices import interest_vertex, item_vertex, user_vertex
 from interest_graph.graph.weigh import EDGE_COLUMNS
@@ -80,7 +80,7 @@ def _projected_edges(projected: DataFrame, kind: str) -> DataFrame:
 
 
 def social_edges(given: DataFrame) -> DataFrame:
-    """Given relations (user_id, friend_id, weight) as edges, without self-loops."""
+    """Given relations (user_id, friend_id, weight) as edges; loops go, repeated ones add up."""
     edges = given.select(
         user_vertex(F.col("user_id")).alias("src"),
         user_vertex(F.col("friend_id")).alias("dst"),
@@ -88,7 +88,7 @@ def social_edges(given: DataFrame) -> DataFrame:
         "weight",
         *no_events(),
     )
-    return edges.where("src <> dst")
+    return clean_edges(edges).select(*EDGE_COLUMNS)
 
 
 def no_events() -> list[Column]:

@@ -10,27 +10,29 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig
+from interest_graph.graph.degrees import degrees_of
 from interest_graph.graph.one_worker import fits_worker
 from interest_graph.graph.recall import recall_before_and_after
 from interest_graph.graph.sums import exact_sum
 
+Shape = dict[str, float]
 Shapes = list[tuple[str, str, float]]
 
 
-def shape_of(edges: DataFrame, components: DataFrame) -> dict[str, float]:
-    """Size, weight, density, sparsity and components.
+def shape_of(edges: DataFrame, components: DataFrame) -> Shape:
+    """Size, weight, density, sparsity, components and degrees.
 
     edges: src, dst, kind, weight; components: id, component of the vertices that behaviour joins.
     Density is the share of possible user-item pairs that have an edge; sparsity is the rest.
     """
-    shape = _by_kind(edges) | _vertices(edges) | _components(components)
+    shape = _by_kind(edges) | _vertices(edges) | _components(components) | degrees_of(edges)
     users, items = shape.pop("_users"), shape.pop("_items")
     possible = users * items
     density = shape.get("edges.user_item", 0.0) / possible if possible else 0.0
     return shape | {"density": density, "sparsity": 1.0 - density}
 
 
-def shape_rows(before: dict[str, float], after: dict[str, float]) -> Shapes:
+def shape_rows(before: Shape, after: Shape) -> Shapes:
     """Stage, metric and value of both shapes, and the share of user-item weight that was kept."""
     kept = {"weight_kept_fraction": after["weight.user_item"] / before["weight.user_item"]}
     stages = {"before": before, "after": after | kept}
@@ -39,7 +41,7 @@ def shape_rows(before: dict[str, float], after: dict[str, float]) -> Shapes:
     ]
 
 
-def modularities(edges: DataFrame, structure: DataFrame) -> dict[str, float]:
+def modularities(edges: DataFrame, structure: DataFrame) -> Shape:
     """Weighted modularity of both partitions of structure.describe on the `edges` it describes."""
     methods = ("community", "modularity_community")
     labels = structure.select("id", *methods)
@@ -69,13 +71,14 @@ def _expected_inside(structure: DataFrame, method: str, whole: float) -> float:
     return float(row["_sum"]) if row is not None else 0.0
 
 
-def recall_of(before: DataFrame, after: DataFrame, config: GraphConfig) -> dict[str, float]:
+def recall_of(before: DataFrame, after: DataFrame, config: GraphConfig) -> tuple[Shape, Shape]:
     """What pruning costs: recall.recall_before_and_after of user-item edges, in one worker.
 
-    before, after: src, dst, weight, last_ts. Empty where it is switched off or nothing fits.
+    before, after: src, dst, weight, last_ts. Returns measures of both stages, empty where it is
+    switched off or nothing fits.
     """
     if not config.recall_users or not fits_worker(before, config):
-        return {}
+        return {}, {}
     kept = after.select("src", "dst", F.lit(True).alias("is_kept"))
     marked = before.join(kept, ["src", "dst"], how="left").fillna(False, subset=["is_kept"])
     columns = marked.select(
@@ -83,7 +86,15 @@ def recall_of(before: DataFrame, after: DataFrame, config: GraphConfig) -> dict[
     )
     kernel = partial(_recall_rows, n_users=config.recall_users, k=config.recall_k)
     rows = columns.repartition(1).mapInPandas(kernel, "metric STRING, value DOUBLE").collect()
-    return {row["metric"]: float(row["value"]) for row in rows}
+    found = {row["metric"]: float(row["value"]) for row in rows}
+    return _recall_by_stage(found, config.recall_k) if found else ({}, {})
+
+
+def _recall_by_stage(found: Shape, k: int) -> tuple[Shape, Shape]:
+    users, name = {"held_out.users": found["n_users"]}, f"held_out.recall_{k}"
+    old, new = found["recall_before"], found["recall_after"]
+    lost = {"held_out.recall_lost_fraction": 1.0 - new / old} if old else {}
+    return users | {name: old}, users | {name: new} | lost
 
 
 def _recall_rows(
@@ -94,11 +105,10 @@ def _recall_rows(
         found = recall_before_and_after(
             pd.concat(received, ignore_index=True), n_users=n_users, k=k
         )
-        names = [f"held_out.{name}" for name in found]
-        yield pd.DataFrame({"metric": names, "value": list(found.values())})
+        yield pd.DataFrame({"metric": list(found), "value": list(found.values())})
 
 
-def _by_kind(edges: DataFrame) -> dict[str, float]:
+def _by_kind(edges: DataFrame) -> Shape:
     kinds = (
         edges.groupBy("kind")
         .agg(F.count("*").alias("n"), exact_sum(F.col("weight")).alias("w"))
@@ -109,7 +119,7 @@ def _by_kind(edges: DataFrame) -> dict[str, float]:
     return {"edges": sum(counts.values()), **counts, **weights}
 
 
-def _vertices(edges: DataFrame) -> dict[str, float]:
+def _vertices(edges: DataFrame) -> Shape:
     """Vertices by first letter of the id, and those that user-item edges join."""
     joins = F.col("kind") == "user_item"
     ends = edges.select(F.explode(F.array("src", "dst")).alias("id"), joins.alias("_joins"))
@@ -124,7 +134,7 @@ def _vertices(edges: DataFrame) -> dict[str, float]:
     return {"vertices": sum(counts.values()), **counts, **joined}
 
 
-def _components(components: DataFrame) -> dict[str, float]:
+def _components(components: DataFrame) -> Shape:
     sizes = components.groupBy("component").agg(F.count("*").alias("n"))
     row = sizes.agg(
         F.count("*").alias("k"), F.max("n").alias("top"), F.sum("n").alias("all")

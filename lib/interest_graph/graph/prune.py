@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from interest_graph.graph.sums import exact_sum
+
 
 def drop_light_edges(edges: DataFrame, *, min_weight: float) -> DataFrame:
     """Keep edges of at least `min_weight`."""
@@ -63,7 +65,7 @@ def clean_edges(edges: DataFrame) -> DataFrame:
     """Drop self-loops and merge duplicates (src, dst, kind): weights and events add up."""
     proper = edges.where("src <> dst AND weight > 0")
     return proper.groupBy("src", "dst", "kind").agg(
-        F.sum("weight").alias("weight"),
+        exact_sum(F.col("weight")).alias("weight"),
         F.sum("n_events").alias("n_events"),
         F.min("first_ts").alias("first_ts"),
         F.max("last_ts").alias("last_ts"),

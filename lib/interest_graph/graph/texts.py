@@ -19,11 +19,15 @@ _BYTES_AN_ITEM = 8192  # a vector of 384 floats three times, its text and its wo
 def text_edges(items: DataFrame, features: DataFrame, config: GraphConfig) -> DataFrame:
     """Edges between items of similar text, and from items to clusters of texts.
 
-    items: item_id, text; features: item_id, vector of one encoder. Returns the columns of
-    weigh.EDGE_COLUMNS, materialised. Raises DataError where the vectors fit no worker.
+    items: item_id, text, title, categories; features: item_id, vector of one encoder. Returns
+    the columns of weigh.EDGE_COLUMNS, materialised. Raises DataError where no worker can hold
+    the vectors.
     """
+    # What the encoder reads of an item without a text.
+    instead = F.concat_ws(" ", "title", F.concat_ws(" ", "categories"))
+    words = F.coalesce(F.nullif(F.trim("text"), F.lit("")), instead).alias("text")
     texts = features.select("item_id", "vector").join(
-        items.select("item_id", "text"), "item_id", how="inner"
+        items.select("item_id", words), "item_id", how="inner"
     )
     n_items = texts.count()
     if n_items * _BYTES_AN_ITEM > config.worker_megabytes * 2**20:

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig
+from interest_graph.errors import DataError
 from interest_graph.graph.adjust import describe_adjustment
 
 
@@ -64,3 +65,26 @@ def newest_version(versions: DataFrame) -> str:
     if row is None:
         raise ValueError("no graph version is recorded")
     return str(row["graph_version"])
+
+
+def pair_to_compare(
+    versions: DataFrame, old: str | None = None, new: str | None = None
+) -> tuple[str, str]:
+    """The graph versions `old` and `new`; by default the newest build and the one before it.
+
+    versions: graph_version, build. Raises DataError when one is not there.
+    """
+    rows = versions.orderBy(F.desc("build")).select("graph_version").collect()
+    known = [str(row["graph_version"]) for row in rows]
+    lacking = [version for version in (old, new) if version is not None and version not in known]
+    if lacking:
+        raise DataError(
+            f"graph versions that were never built, or are gone; there are {known}",
+            len(lacking),
+            lacking,
+        )
+    newer = new or known[0]
+    before = known[known.index(newer) + 1 :]
+    if old is None and not before:
+        raise DataError(f"no graph version was built before {newer}; there are {known}")
+    return old or before[0], newer

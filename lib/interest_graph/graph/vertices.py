@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
@@ -37,6 +39,55 @@ def vertices_of(edges: DataFrame, items: DataFrame | None) -> DataFrame:
     titles = items.select(item_vertex(F.col("item_id")).alias("id"), "title")
     named = vertices.join(titles, "id", how="left")
     return named.select("id", "kind", "key", F.coalesce("title", _own_name()).alias("name"))
+
+
+def with_features(
+    vertices: DataFrame,
+    user_item: DataFrame,
+    *,
+    users: DataFrame | None,
+    items: DataFrame | None,
+    features: DataFrame | None,
+) -> DataFrame:
+    """Add attributes, vector, n_events, n_neighbours, first_ts, last_ts; null where unknown.
+
+    vertices: id; user_item: edges before pruning; users: user_id, attributes; items: item_id,
+    attributes; features: item_id, vector of one encoder.
+    """
+    known = vertices.join(_activity(user_item), "id", how="left")
+    known = known.join(_attributes(known, users, items), "id", how="left")
+    if features is None:
+        return known.withColumn("vector", F.lit(None).cast("array<float>"))
+    vectors = features.select(item_vertex(F.col("item_id")).alias("id"), "vector")
+    return known.join(vectors, "id", how="left")
+
+
+def _activity(user_item: DataFrame) -> DataFrame:
+    """id, n_events, n_neighbours, first_ts, last_ts of both ends of the edges."""
+    ends = user_item.select(
+        F.explode(F.array("src", "dst")).alias("id"), "n_events", "first_ts", "last_ts"
+    )
+    return ends.groupBy("id").agg(
+        F.sum("n_events").alias("n_events"),
+        F.count("*").alias("n_neighbours"),
+        F.min("first_ts").alias("first_ts"),
+        F.max("last_ts").alias("last_ts"),
+    )
+
+
+def _attributes(vertices: DataFrame, users: DataFrame | None, items: DataFrame | None) -> DataFrame:
+    """id, attributes of the users and items that are given."""
+    given = [
+        frame.select(vertex(F.col(key)).alias("id"), "attributes")
+        for frame, vertex, key in (
+            (users, user_vertex, "user_id"),
+            (items, item_vertex, "item_id"),
+        )
+        if frame is not None
+    ]
+    unknown = F.lit(None).cast("map<string, string>").alias("attributes")
+    nobody = vertices.select("id", unknown).limit(0)
+    return reduce(DataFrame.unionByName, given, nobody)
 
 
 def with_dense_ids(ids: DataFrame) -> DataFrame:

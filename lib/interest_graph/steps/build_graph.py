@@ -12,7 +12,7 @@ from interest_graph.graph.measure import Shapes, modularities, recall_of, shape_
 from interest_graph.graph.scratch import scratch
 from interest_graph.graph.structure import components_of, describe
 from interest_graph.graph.version import version_of, version_row
-from interest_graph.graph.vertices import vertices_of
+from interest_graph.graph.vertices import vertices_of, with_features
 from interest_graph.graph.weigh import require_edges, user_item_edges, weigh_edges
 from interest_graph.job import Job, Step
 
@@ -20,36 +20,49 @@ from interest_graph.job import Job, Step
 def run(job: Job) -> None:
     """Weigh, prune, project and describe the graph; write it under its version."""
     config = job.settings.graph
-    items = job.read_if_written(tables.ITEMS)
+    items, features = job.read_if_written(tables.ITEMS), _vectors(job)
     with scratch(job.spark) as keep:
         with job.phase("weighing edges"):
             weighed = weigh_edges(job.read(tables.INTERACTIONS), as_of=job.as_of, config=config)
             before = require_edges(keep(user_item_edges(weighed)))
         with job.phase("pruning and projecting"):
             pruned = keep(prune_edges(before, as_of=job.as_of, config=config))
-            edges = keep(_connect(job, pruned, items))
-        with job.phase("structure"):
+            edges = keep(_connect(job, pruned, items, features))
+        with job.phase("structure") as tell:
             behaviour = edges.where(F.col("kind").isin(config.structure.edges))
-            structure = describe(behaviour, config)
-            shape_before = shape_of(before, components_of(before, config))
+            structure = describe(behaviour, config, tell=tell)
+            recall_before, recall_after = recall_of(before, pruned, config)
+            shape_before = shape_of(before, components_of(before, config)) | recall_before
             shape_after = shape_of(edges, structure) | modularities(behaviour, structure)
-            shape_after |= recall_of(before, pruned, config)
+            shape_after |= recall_after
         with job.phase("writing the graph"):
-            _write(
-                job,
-                edges,
+            vertices = with_features(
                 vertices_of(edges, items),
-                structure,
-                shape_rows(shape_before, shape_after),
+                before,
+                users=job.read_if_written(tables.USERS),
+                items=items,
+                features=features,
             )
+            _write(job, edges, vertices, structure, shape_rows(shape_before, shape_after))
     for name in ("edges", "edges.user_item", "vertices"):
         job.count(name, int(shape_after[name]))
 
 
-def _connect(job: Job, pruned: DataFrame, items: DataFrame | None) -> DataFrame:
-    features = job.read_if_written(tables.FEATURES)
-    if features is not None:
-        features = features.where(F.col("model") == job.settings.features.encoder)
+def _vectors(job: Job) -> DataFrame | None:
+    """Text vectors of the configured encoder. Raises MissingTableError where texts need them."""
+    text = job.settings.graph.text
+    is_needed = text.neighbours_per_item or text.n_clusters
+    features = job.read(tables.FEATURES) if is_needed else job.read_if_written(tables.FEATURES)
+    return (
+        None
+        if features is None
+        else features.where(F.col("model") == job.settings.features.encoder)
+    )
+
+
+def _connect(
+    job: Job, pruned: DataFrame, items: DataFrame | None, features: DataFrame | None
+) -> DataFrame:
     return connect(
         pruned,
         items,
@@ -85,7 +98,7 @@ STEP = Step(
     name="build_graph",
     run=run,
     reads=(tables.INTERACTIONS,),
-    optional=(tables.ITEMS, tables.SOCIAL_EDGES, tables.FEATURES),
+    optional=(tables.USERS, tables.ITEMS, tables.SOCIAL_EDGES, tables.FEATURES),
     writes=(
         tables.VERTICES,
         tables.EDGES,

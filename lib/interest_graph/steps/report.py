@@ -10,10 +10,10 @@ from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.contract import Table
-from interest_graph.evaluate.ego import heaviest_items, links_among
 from interest_graph.evaluate.report import render
-from interest_graph.evaluate.sections import Ego, Findings, make_page
+from interest_graph.evaluate.sections import Findings, make_page
 from interest_graph.job import Job, Step
+from interest_graph.steps.graph_pictures import community_map, example_ego, item_ego
 from interest_graph.store import absolute
 
 Rows = list[dict[str, Any]]
@@ -32,7 +32,9 @@ def run(job: Job) -> None:
             training=_of_newest(job, tables.TRAINING_LOG, tables.MODELS, "model_run"),
             metrics=_rows(job.read_if_written(tables.METRICS)),
             recommendations=lists,
+            communities=community_map(job),
             ego=example_ego(job, lists),
+            item=item_ego(job),
         )
     path = report_path(job)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -106,30 +108,6 @@ def _of_newest(job: Job, table: Table, versions: Table, key: str) -> Rows:
     return _rows(frame.where(F.col(key) == newest[key]))
 
 
-def example_ego(job: Job, lists: Rows) -> Ego | None:
-    """The graph around the first user shown, by the version that their list was made from."""
-    edges, vertices = job.read_if_written(tables.EDGES), job.read_if_written(tables.VERTICES)
-    if not lists or edges is None or vertices is None:
-        return None
-    user, version = lists[0]["user_id"], F.col("graph_version") == lists[0]["graph_version"]
-    recommended = [f"i:{row['item_id']}" for row in lists if row["user_id"] == user]
-    liked = _rows(heaviest_items(edges.where(version), user))
-    items = [link["dst"] for link in liked]
-    links = liked + _rows(links_among(edges.where(version), items + recommended))
-    interests = list(dict.fromkeys(row["dst"] for row in links if row["kind"] == "item_interest"))
-    columns = {"user": [f"u:{user}"], "item": items, "interest": interests}
-    columns["recommended"] = recommended
-    shown = [vertex for column in columns.values() for vertex in column]
-    found = vertices.where(version & F.col("id").isin(shown)).select("id", "key", "name")
-    names = {row["id"]: row["name"] or row["key"] for row in found.collect()}
-    names[f"u:{user}"] = f"user {user}"
-    return Ego(user, [_column(kind, ids, names) for kind, ids in columns.items() if ids], links)
-
-
-def _column(kind: str, ids: list[str], names: dict[str, str]) -> Rows:
-    return [{"id": each, "name": names.get(each, each), "kind": kind} for each in ids]
-
-
 def _rows(frame: DataFrame | None) -> Rows:
     """A few rows, as the page takes them."""
     return [row.asDict() for row in frame.collect()] if frame is not None else []
@@ -147,6 +125,7 @@ STEP = Step(
         tables.MODELS,
         tables.EDGES,
         tables.VERTICES,
+        tables.COMMUNITIES,
         tables.ITEMS,
     ),
     settings=("report",),

@@ -1,0 +1,171 @@
+"""Figures of the interest graph, as charts.py makes them. No Spark in here."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from interest_graph.evaluate.charts import (
+    AXIS,
+    GOOD,
+    INK,
+    OURS,
+    SERIES,
+    Figure,
+    figure,
+    label,
+)
+
+Row = Mapping[str, Any]
+
+_LARGEST_CIRCLE = 64  # pixels across
+
+
+def degrees(series: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
+    """Vertices by degree on logarithmic axes: name -> (smallest degree of a bin, vertices)."""
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": label(name),
+            "x": [point[0] for point in points],
+            "y": [point[1] for point in points],
+            "marker": {"size": 5},
+            "line": {
+                "width": 2,
+                "color": SERIES[place // 2],
+                "dash": "dot" if place % 2 == 0 else "solid",
+            },
+            "hovertemplate": "%{x} edges or more: %{y:,}<extra></extra>",
+        }
+        for place, (name, points) in enumerate(series.items())
+    ]
+    x = {**AXIS, "type": "log", "title": {"text": "edges of a vertex"}, "dtick": 1}
+    y = {**AXIS, "type": "log", "title": {"text": "vertices"}, "dtick": 1}
+    return figure(data, height=360, showlegend=True, xaxis=x, yaxis=y)
+
+
+def community_map(circles: Sequence[Row], links: Sequence[Row]) -> Figure:
+    """Communities as circles, area by vertices, joined by lines as wide as their weight.
+
+    circles: community, name, n_vertices, x, y; links: src, dst (communities), weight.
+    """
+    at = {circle["community"]: (circle["x"], circle["y"]) for circle in circles}
+    heaviest = max((link["weight"] for link in links), default=1.0)
+    data = [_tie(at[link["src"]], at[link["dst"]], link["weight"] / heaviest) for link in links]
+    largest = max((circle["n_vertices"] for circle in circles), default=1)
+    names = [label(circle["name"]) for circle in circles]
+    data.append(
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "x": [circle["x"] for circle in circles],
+            "y": [circle["y"] for circle in circles],
+            "text": names,
+            "textposition": "bottom center",
+            "textfont": {"size": 12},
+            "hovertext": [
+                f"{name}: {circle['n_vertices']:,} vertices"
+                for name, circle in zip(names, circles, strict=True)
+            ],
+            "hoverinfo": "text",
+            "marker": {
+                "size": [
+                    max(10.0, _LARGEST_CIRCLE * (circle["n_vertices"] / largest) ** 0.5)
+                    for circle in circles
+                ],
+                "color": [SERIES[place % len(SERIES)] for place in range(len(circles))],
+                "opacity": 0.85,
+                "line": {"width": 1.5, "color": "#fff"},
+            },
+        }
+    )
+    hidden = {"visible": False, "fixedrange": True}
+    axes = {"xaxis": {**hidden, "range": [-1.35, 1.35]}, "yaxis": {**hidden, "range": [-1.3, 1.2]}}
+    return figure(data, height=560, margin={"l": 10, "r": 10, "t": 10, "b": 10}, **axes)
+
+
+def _tie(one: tuple[float, float], other: tuple[float, float], share: float) -> Figure:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [one[0], other[0]],
+        "y": [one[1], other[1]],
+        "line": {"width": 0.5 + 7.5 * share, "color": f"rgba(91,107,125,{0.15 + 0.3 * share:.2f})"},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def ego_graph(columns: Sequence[Sequence[Row]], links: Iterable[Row]) -> Figure:
+    """What lies around a user or an item, in columns.
+
+    columns: vertices (id, name, kind) left to right, top to bottom; links: src, dst, weight, kind.
+    """
+    places = {
+        vertex["id"]: (float(x), -(y + 0.5) / len(column))
+        for x, column in enumerate(columns)
+        for y, vertex in enumerate(column)
+    }
+    inside = [link for link in links if link["src"] in places and link["dst"] in places]
+    heaviest: dict[str, float] = {}
+    for link in inside:
+        heaviest[link["kind"]] = max(heaviest.get(link["kind"], 0.0), link["weight"])
+    data = [_link(link, places, link["weight"] / heaviest[link["kind"]]) for link in inside]
+    vertices = [vertex for column in columns for vertex in column]
+    kinds = {vertex["kind"] for vertex in vertices}
+    colours = {kind: colour for kind, colour in _VERTEX_COLOURS.items() if kind in kinds}
+    data += [_vertices(vertices, kind, colour, places) for kind, colour in colours.items()]
+    hidden = {"visible": False, "fixedrange": True}
+    last = len(columns) - 1
+    axes = {
+        "xaxis": {**hidden, "range": [-0.3, last + 0.45]},
+        "yaxis": {**hidden, "range": [-1, 0.03]},
+    }
+    tallest = max((len(column) for column in columns), default=1)
+    margin = {"l": 10, "r": 10, "t": 20, "b": 0}
+    return figure(data, height=60 + 52 * tallest, showlegend=True, margin=margin, **axes)
+
+
+_VERTEX_COLOURS = {
+    "user": INK,
+    "item": OURS,
+    "interest": "#e08a1e",
+    "recommended": GOOD,
+    "similar": "#8a5cc2",
+}
+_LINK_COLOURS = {"user_item": "29,95,209", "item_interest": "224,138,30", "item_item": "44,138,87"}
+
+
+def _link(link: Row, places: Mapping[str, tuple[float, float]], share: float) -> Figure:
+    (x0, y0), (x1, y1) = places[link["src"]], places[link["dst"]]
+    rgb = _LINK_COLOURS.get(link["kind"], "91,107,125")
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [x0, x1],
+        "y": [y0, y1],
+        "line": {"width": 0.6 + 2.4 * share, "color": f"rgba({rgb},{0.15 + 0.35 * share:.2f})"},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _vertices(
+    vertices: Iterable[Row], kind: str, colour: str, places: Mapping[str, tuple[float, float]]
+) -> Figure:
+    chosen = [vertex for vertex in vertices if vertex["kind"] == kind]
+    return {
+        "type": "scatter",
+        "mode": "markers+text",
+        "name": kind,
+        "x": [places[vertex["id"]][0] for vertex in chosen],
+        "y": [places[vertex["id"]][1] for vertex in chosen],
+        "text": [label(vertex["name"]) for vertex in chosen],
+        "hovertext": [html.escape(vertex["name"], quote=False) for vertex in chosen],
+        "hoverinfo": "text",
+        "textposition": "top center",
+        "textfont": {"size": 11},
+        "marker": {"size": 13, "color": colour, "line": {"width": 1.5, "color": "#fff"}},
+    }

@@ -1,0 +1,126 @@
+"""What the report says about the interest graph. No Spark in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interest_graph.evaluate import graph_charts
+from interest_graph.evaluate.report import Grid, Section
+from interest_graph.evaluate.standings import words
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+
+_BINS = ".from_"  # graph.metrics: degree.<side>.from_<smallest degree of the bin>
+
+
+@dataclass(frozen=True)
+class Ego:
+    """What lies around a user or an item.
+
+    columns: vertices (id, name, kind) side by side; links: src, dst, weight, kind.
+    """
+
+    name: str
+    columns: Sequence[Rows]
+    links: Rows
+
+
+@dataclass(frozen=True)
+class Communities:
+    """The largest communities.
+
+    circles: community, n_users, n_items, n_vertices, names (of its best-known items), x, y in -1
+    to 1; links: src, dst (communities), weight; modularity of the whole partition, if known.
+    """
+
+    circles: Rows
+    links: Rows
+
+
+def shape_section(rows: Rows) -> Section | None:
+    """The graph before and after pruning. rows: stage, metric, value."""
+    if not rows:
+        return None
+    stages = {
+        stage: {row["metric"]: row["value"] for row in rows if row["stage"] == stage}
+        for stage in ("before", "after")
+    }
+    names = sorted(set(stages["before"]) | set(stages["after"]))
+    lines = []
+    for name in names:
+        if _BINS in name:
+            continue
+        before, after = (stages[stage].get(name) for stage in ("before", "after"))
+        share = f"{after / before:.1%}" if before and after is not None else "-"
+        lines.append((words(name), _number(before), _number(after), share))
+    heads = ("measure", "before pruning", "after", "after / before")
+    grid = Grid(heads, lines, numeric=frozenset({1, 2, 3}))
+    text = (
+        "Before: all weighed user-item edges. After: the pruned ones, with item-item neighbours, "
+        "interests and social edges beside them; density and degrees count user-item edges."
+    )
+    series = _degree_series(stages)
+    charts = {"degrees": graph_charts.degrees(series)} if series else {}
+    return Section("graph", "Interest graph", text, charts, [grid])
+
+
+def community_section(found: Communities | None) -> Section | None:
+    """The map of communities, and who is in them."""
+    if found is None or not found.circles:
+        return None
+    named = [{**circle, "name": " / ".join(circle["names"][:1])} for circle in found.circles]
+    lines = [
+        (f"{c['n_users']:,}", f"{c['n_items']:,}", "; ".join(c["names"])) for c in found.circles
+    ]
+    grid = Grid(("users", "items", "best-known items"), lines, numeric=frozenset({0, 1}))
+    text = (
+        "The largest communities of users and items (Leiden, by weighted modularity), each named "
+        "by its item of highest PageRank. Area follows vertices, lines the weight between."
+    )
+    figure = graph_charts.community_map(named, found.links)
+    return Section("communities", "Communities", text, {"communities": figure}, [grid])
+
+
+def ego_section(ego: Ego | None) -> Section | None:
+    """The graph of a user."""
+    if ego is None:
+        return None
+    text = (
+        f"User {ego.name}: the items of heaviest interest, what these items are about, and what "
+        "is recommended. Wider lines weigh more."
+    )
+    figure = graph_charts.ego_graph(ego.columns, ego.links)
+    return Section("ego", "One user's graph", text, {"ego": figure})
+
+
+def item_section(ego: Ego | None) -> Section | None:
+    """The graph of an item."""
+    if ego is None:
+        return None
+    text = (
+        f"{ego.name}: the users of heaviest interest in it, the items most like it, and what these "
+        "are about. Wider lines weigh more."
+    )
+    figure = graph_charts.ego_graph(ego.columns, ego.links)
+    return Section("item", "One item's graph", text, {"item": figure})
+
+
+def _degree_series(stages: Mapping[str, Mapping[str, float]]) -> dict[str, list[tuple[int, float]]]:
+    """Points of each side's distribution, before and after pruning."""
+    series = {}
+    for side in ("user", "item"):
+        prefix = f"degree.{side}{_BINS}"
+        for stage, shape in stages.items():
+            points = [(int(n.removeprefix(prefix)), v) for n, v in shape.items() if prefix in n]
+            if points:
+                series[f"{side}s, {stage}"] = sorted(points)
+    return series
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
