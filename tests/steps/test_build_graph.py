@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
+import duckdb
+import duckdb_extension_delta
 import pytest
 from chispa import assert_df_equality
 from pyspark.sql import functions as F
@@ -15,6 +19,7 @@ from interest_graph.graph.version import newest_version
 from interest_graph.job import run_step
 from interest_graph.steps.build_graph import STEP
 
+DOCS = Path(__file__).parents[2] / "docs" / "graph.md"
 NOON = datetime(2024, 1, 20, 12)
 
 
@@ -24,7 +29,6 @@ def job(open_job, spark):
     everything = {
         "half_life_days": 10.0,
         "min_weight": 0.05,
-        "neighbours_per_user": 1,
         "text": {"neighbours_per_item": 1, "n_clusters": 2},
     }
     job = open_job(graph=everything, features={"encoder": "tiny"})
@@ -63,7 +67,16 @@ def job(open_job, spark):
     return job
 
 
-def test_graph_is_built_twice_with_the_same_rows(job, spark):
+@pytest.fixture
+def duck():
+    """DuckDB with its Delta extension, loaded from the installed file: no network."""
+    extension = next(Path(duckdb_extension_delta.__file__).parent.rglob("*.duckdb_extension"))
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    connection.execute(f"LOAD '{extension}'")
+    return connection
+
+
+def test_graph_is_built_twice_with_the_same_rows(job, spark, warehouse, duck):
     cached = persistent_rdds(spark)
     run_step(job, STEP)
     graph = [
@@ -88,6 +101,8 @@ def test_graph_is_built_twice_with_the_same_rows(job, spark):
         == first["graph.edges"].first().graph_version
     )
     assert persistent_rdds(spark) <= cached
+    _check_queries_of_the_docs(spark, warehouse, duck)
+    _check_example_of_the_docs(job)
 
 
 def _sortable(frame):
@@ -105,7 +120,6 @@ def _check_edges(job):
         "item_text": 6,
         "item_interest": 12,
         "user_interest": 12,
-        "user_user": 6,
         "social": 1,
     }
     view = edges.where("src = 'u:a' AND dst = 'i:x'").first()
@@ -139,6 +153,35 @@ def _check_vertices(job):
     assert (rows["i:x"].n_events, rows["i:x"].n_neighbours, rows["u:a"].n_events) == (3, 3, 3)
     assert rows["i:x"].first_ts < rows["i:x"].last_ts
     assert (rows["t:War"].n_events, rows["t:War"].vector) == (None, None)
+
+
+def _blocks(language):
+    found = re.findall(rf"^```{language}\n(.*?)^```", DOCS.read_text(), re.DOTALL | re.MULTILINE)
+    assert found
+    return found
+
+
+def _check_queries_of_the_docs(spark, warehouse, duck):
+    """Both engines take the statements as they stand, and answer alike."""
+    for engine, run in (("spark", spark.sql), ("duckdb", duck.execute)):
+        (views,) = _blocks(f"sql {engine}")
+        for statement in views.replace("warehouse/graph", f"{warehouse}/graph").split(";\n"):
+            if statement.strip():
+                run(statement)
+    for query in _blocks("sql"):
+        rows = [tuple(row) for row in spark.sql(query).collect()]
+        assert rows == duck.execute(query).fetchall()
+        assert rows or "kind = 'social'" in query
+
+
+def _check_example_of_the_docs(job):
+    (code,) = _blocks("python")
+    names = {"job": job}
+    exec(code, names)
+    nearest = names["near"].orderBy("rank", ascending=False).first()
+    assert nearest.id == "u:a"
+    assert {row.hops for row in names["far"].where("id = 'u:a'").collect()} == {1}
+    assert names["later"].where("src = 'i:x' AND dst = 'i:y'").first().n_users == 2
 
 
 def test_text_edges_without_text_vectors_name_the_job_that_makes_them(open_job, spark):

@@ -33,3 +33,22 @@ def degrees_of(edges: DataFrame) -> dict[str, float]:
             found[f"degree.{side}.max"] = float(max(row["top"] for row in own))
         found |= {f"degree.{side}.from_{2 ** row['power']}": float(row["size"]) for row in own}
     return found
+
+
+def effect_of_bound(edges: DataFrame, *, max_items: int) -> dict[str, float]:
+    """What projecting only a user's `max_items` heaviest edges leaves out.
+
+    edges: src, dst. Gives projection.bounded_users, how many users have more, and
+    projection.pairs_kept_fraction, the share of pairs of items that still count.
+    """
+    n = F.least("n", F.lit(max_items))
+    sizes = edges.groupBy("src").agg(F.count("*").alias("n"))
+    row = sizes.agg(
+        F.count_if(F.col("n") > max_items).alias("bounded"),
+        F.sum(n * (n - 1)).alias("kept"),
+        F.sum(F.col("n") * (F.col("n") - 1)).alias("possible"),
+    ).first()
+    if row is None or not row["possible"]:
+        return {}
+    kept = {"projection.pairs_kept_fraction": row["kept"] / row["possible"]}
+    return {"projection.bounded_users": float(row["bounded"]), **kept}

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.graph.build import connect, prune_edges
+from interest_graph.graph.degrees import effect_of_bound
 from interest_graph.graph.interests import session_edges
 from interest_graph.graph.measure import Shapes, modularities, recall_of, shape_of, shape_rows
 from interest_graph.graph.scratch import scratch
@@ -34,7 +35,8 @@ def run(job: Job) -> None:
             recall_before, recall_after = recall_of(before, pruned, config)
             shape_before = shape_of(before, components_of(before, config)) | recall_before
             shape_after = shape_of(edges, structure) | modularities(behaviour, structure)
-            shape_after |= recall_after
+            bound = config.projection.max_items_per_user
+            shape_after |= recall_after | effect_of_bound(pruned, max_items=bound)
         with job.phase("writing the graph"):
             vertices = with_features(
                 vertices_of(edges, items),
