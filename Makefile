@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Packages with a source archive only (pyspark) are built by the pinned tools, not by new ones.
 INSTALL := $(PIP) install --use-pep517 --no-build-isolation
+# Two Spark sessions side by side; the tests of a file share fixtures, so a file stays whole.
+PARALLEL := --numprocesses 2 --dist loadfile
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
@@ -27,8 +29,8 @@ data: setup ## Fetch MovieLens 100k into data/ (GroupLens's data, under their te
 demo: data ## Run the whole pipeline on MovieLens 100k
 	$(BIN)/interest-graph run-all --config conf/ml-100k.yaml
 
-test: setup ## Run the whole test suite (ARGS="-k name" to choose)
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## Run the whole test suite (ARGS="-k name" to choose; PARALLEL= for one process)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 check: setup ## Lint, format, types, layers, and the lock against pyproject.toml
 	$(BIN)/ruff check .

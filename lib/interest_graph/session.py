@@ -104,6 +104,8 @@ def _defaults(master: str) -> dict[str, str]:
         "spark.driver.memory": f"{_heap_mb()}m",
         "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
         "spark.databricks.delta.snapshotPartitions": "2",  # default 50: small logs, many tasks
+        # On a local disk Hadoop starts ten processes (chmod, readlink) for each checksum file.
+        "spark.databricks.delta.writeChecksumFile.enabled": "false",
         "spark.ui.enabled": "false",
         "spark.driver.extraJavaOptions": _QUIET_LOG,
     }

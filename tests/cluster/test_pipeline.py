@@ -55,7 +55,7 @@ def write_settings(folder: Path) -> Path:
                 "columns": items,
             },
         ],
-        "train": {"dimension": 8, "max_rounds": 3, "n_shards": 2},
+        "train": {"model": "lightgcn", "dimension": 8, "max_rounds": 3, "n_shards": 2},
         "evaluate": {"splits": [{"kind": "random"}], "k": [5], "baselines": ["popularity"]},
     }
     path = folder / "pipeline.yaml"
