@@ -17,7 +17,8 @@ def test_fifty_runs_in_one_session_leave_nothing_cached(spark):
 
     for _ in range(RUNS):
         with scratch(spark) as keep:
-            keep(graph).localCheckpoint()
+            keep(graph).count()
+            graph.localCheckpoint()
             assert len(persistent_rdds(spark) - before) == 2
 
     assert persistent_rdds(spark) <= before
