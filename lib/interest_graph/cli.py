@@ -164,7 +164,7 @@ def _escaped(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-for _name in (*STEPS, "diff", "generate", "maintain"):
+for _name in (*STEPS, "diff", "fit_caps", "generate", "maintain"):
     app.command(_name.replace("_", "-"), help=f"Run the {_name} job.")(_step_command([_name]))
 app.command("run-all", help=_RUN_ALL_HELP)(_step_command(list(STEPS)))
 

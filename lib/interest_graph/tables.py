@@ -114,6 +114,24 @@ ITEM_ALIASES = Table(
     comment="Items with titles that nearly agree, merged into one",
 )
 
+VALUE_CAPS = Table(
+    name="silver.value_caps",
+    columns="""
+        action         STRING NOT NULL COMMENT 'whose values are capped',
+        rule           STRING NOT NULL COMMENT 'setting that it was fitted by, as JSON',
+        cap            DOUBLE NOT NULL COMMENT 'larger values are set to it',
+        n_values       BIGINT NOT NULL COMMENT 'values that it was fitted to',
+        n_above        BIGINT NOT NULL COMMENT 'of these, larger than the cap',
+        lower_quartile DOUBLE NOT NULL COMMENT 'of the values',
+        median         DOUBLE NOT NULL COMMENT 'of the values',
+        upper_quartile DOUBLE NOT NULL COMMENT 'of the values',
+        highest        DOUBLE NOT NULL COMMENT 'of the values',
+        fitted_as_of   TIMESTAMP NOT NULL COMMENT 'as-of time of the run that fitted it'""",
+    key=("action",),
+    writer="fit_caps",
+    comment="Robust caps of values by action, fitted once and applied by clean",
+)
+
 USERS = Table(
     name="silver.users",
     columns="""
@@ -159,6 +177,40 @@ FEATURES = Table(
     key=("item_id", "model"),
     writer="featurize",
     comment="Text vectors of items by encoder",
+)
+
+ATTRIBUTE_STATISTICS = Table(
+    name="silver.attribute_statistics",
+    columns="""
+        kind          STRING NOT NULL COMMENT 'user or item',
+        attribute     STRING NOT NULL COMMENT 'name of the attribute',
+        n_values      BIGINT NOT NULL COMMENT 'rows that have a finite number',
+        n_missing     BIGINT NOT NULL COMMENT 'the other rows',
+        n_not_numbers BIGINT NOT NULL COMMENT 'of these, rows whose text is no finite number',
+        mean          DOUBLE NOT NULL COMMENT 'of the numbers, as are all below',
+        deviation     DOUBLE NOT NULL COMMENT 'standard deviation of the population',
+        log_mean      DOUBLE NOT NULL COMMENT 'mean of sign(x) ln(1 + |x|)',
+        log_deviation DOUBLE NOT NULL COMMENT 'standard deviation of the same',
+        lowest        DOUBLE NOT NULL COMMENT 'least number',
+        highest       DOUBLE NOT NULL COMMENT 'largest number',
+        median        DOUBLE NOT NULL COMMENT 'exact',
+        fitted_as_of  TIMESTAMP NOT NULL COMMENT 'as-of time of the run that fitted it'""",
+    key=("kind", "attribute"),
+    writer="featurize",
+    comment="What numeric attributes were like when fitted; later rows are transformed by it",
+    checks={"known_kind": "kind IN ('user', 'item')"},
+)
+
+ATTRIBUTE_FEATURES = Table(
+    name="silver.attribute_features",
+    columns="""
+        kind       STRING NOT NULL COMMENT 'user or item',
+        key        STRING NOT NULL COMMENT 'user_id or item_id',
+        attributes MAP<STRING, DOUBLE> NOT NULL COMMENT 'imputed and scaled numbers by name',
+        imputed    ARRAY<STRING> NOT NULL COMMENT 'names of those that were missing'""",
+    key=("kind", "key"),
+    writer="featurize",
+    comment="Numeric attributes by the statistics of silver.attribute_statistics",
 )
 
 VERTICES = Table(

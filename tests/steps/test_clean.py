@@ -12,6 +12,8 @@ from interest_graph.job import run_step
 from interest_graph.steps import cleaning
 from interest_graph.steps.clean import STEP
 
+pytestmark = pytest.mark.usefixtures("interpreted")
+
 DAY = 86_400
 START = 1_704_067_200  # 2024-01-01 UTC
 SOURCE = {
@@ -64,21 +66,6 @@ def messy_log(seed: int) -> list[list[dict]]:
         {"u": "u1", "i": "1", "a": "view", "t": 4e9},
     ]
     return days
-
-
-@pytest.fixture(autouse=True)
-def interpreted(spark):
-    """Plans of many windows compile for seconds; a few hundred rows do not repay that."""
-    settings = {
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    }
-    before = {key: spark.conf.get(key) for key in settings}
-    for key, value in settings.items():
-        spark.conf.set(key, value)
-    yield
-    for key, value in before.items():
-        spark.conf.set(key, value)
 
 
 @pytest.fixture

@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from interest_graph.config.base import Section
 
@@ -23,6 +30,19 @@ class RuleConfig(Section):
     column: str  # what the rule is about, for people
     must: str  # SQL predicate, e.g. "value BETWEEN 1 AND 5"
     severity: Literal["refuse", "warn"] = "refuse"  # warn: counted only
+
+
+class CapRule(Section):
+    """How `fit_caps` finds the largest value of an action; one of the two."""
+
+    quantile: float | None = Field(default=None, gt=0, lt=1)  # a share of the values is no larger
+    fence: PositiveFloat | None = None  # upper quartile + so many interquartile ranges (Tukey)
+
+    @model_validator(mode="after")
+    def _is_one_rule(self) -> CapRule:
+        if (self.quantile is None) == (self.fence is None):
+            raise ValueError("give either quantile or fence")
+        return self
 
 
 class BotConfig(Section):
@@ -54,6 +74,7 @@ class CleanConfig(Section):
     clock_skew_minutes: NonNegativeInt = 10  # records later than as_of by more are refused
     value_bounds: dict[str, Bounds] = {}  # action -> [lowest, highest]; values outside are refused
     value_caps: dict[str, float] = {}  # action -> largest value; larger ones are set to it
+    fitted_caps: dict[str, CapRule] = {}  # the same, found by `fit_caps` from the values
     rules: list[RuleConfig] = []  # more promises, declared by the pipeline
     retry_seconds: int = Field(
         default=0, ge=0, le=3600
@@ -65,3 +86,10 @@ class CleanConfig(Section):
     max_dwell_seconds: PositiveFloat = 1800.0  # a longer dwell is set to this
     min_user_events: NonNegativeInt = 1  # users with fewer events are dropped (0 or 1: off)
     min_item_events: NonNegativeInt = 1  # items with fewer events are dropped (0 or 1: off)
+
+    @model_validator(mode="after")
+    def _has_one_cap_an_action(self) -> CleanConfig:
+        twice = sorted(self.value_caps.keys() & self.fitted_caps.keys())
+        if twice:
+            raise ValueError(f"fitted_caps and value_caps both name {', '.join(twice)}")
+        return self

@@ -20,12 +20,14 @@ from interest_graph.events.typed import type_events
 from interest_graph.events.validate import accepted
 from interest_graph.job import Job, Step
 from interest_graph.steps import cleaning
+from interest_graph.steps.fit_caps import with_fitted_caps
 
 _ATTEMPTS = 5
 
 
 def run(job: Job) -> None:
     """Clean the batches that silver.interactions does not account for yet."""
+    job = with_fitted_caps(job)
     aliases = cleaning.write_aliases(job)
     batches = cleaning.batches_to_clean(job, aliases)
     if not batches.new:
@@ -131,7 +133,7 @@ STEP = Step(
     name="clean",
     run=run,
     reads=(tables.EVENTS, tables.FILES),
-    optional=(tables.ITEMS,),
+    optional=(tables.ITEMS, tables.VALUE_CAPS),
     writes=(
         tables.INTERACTIONS,
         tables.QUARANTINE,

@@ -1,4 +1,7 @@
-"""silver.items -> silver.features: vectors of item texts by the configured sentence encoder."""
+"""silver.items, silver.users -> silver.features, silver.attribute_features.
+
+Vectors of item texts by the configured sentence encoder, and numeric attributes by kept statistics.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,21 @@ from interest_graph.features.text import (
 )
 from interest_graph.graph.scratch import scratch
 from interest_graph.job import Job, Step
+from interest_graph.steps.attributes import write_attributes
 
 
 def run(job: Job) -> None:
-    """Encode new and changed texts; vectors of items that are gone are dropped."""
+    """Transform attributes, encode texts."""
+    write_attributes(job)  # first: a wrong setting is found before texts are encoded
     items = job.read_if_written(tables.ITEMS)
     if items is None:
         job.count("items with text", 0)
-        return
+    else:
+        _write_vectors(job, items)
+
+
+def _write_vectors(job: Job, items: DataFrame) -> None:
+    """Encode new and changed texts; vectors of items that are gone are dropped."""
     with scratch(job.spark) as keep:
         hashed = keep(hash_texts(items, encoder=job.settings.features.encoder))
         current = keep(_current(job, hashed, items))
@@ -57,7 +67,7 @@ def _count_rows(encoded: DataFrame) -> int:
 STEP = Step(
     name="featurize",
     run=run,
-    optional=(tables.ITEMS,),
-    writes=(tables.FEATURES,),
+    optional=(tables.ITEMS, tables.USERS),
+    writes=(tables.FEATURES, tables.ATTRIBUTE_STATISTICS, tables.ATTRIBUTE_FEATURES),
     settings=("features",),
 )

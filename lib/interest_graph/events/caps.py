@@ -1,0 +1,51 @@
+"""Caps of values that the values themselves suggest: what a few extreme ones cannot move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from interest_graph.config.clean import CapRule
+from interest_graph.quantiles import quantile, rank_values, whole_group
+
+
+def fit_caps(records: DataFrame, rules: Mapping[str, CapRule]) -> DataFrame:
+    """The cap of each action that has a rule, as silver.value_caps without its time.
+
+    records: action, value (DOUBLE, null where there is none), as `accepted` returns them without
+    caps. An action without values has no row. The same for any order and partitioning.
+    """
+    valued = records.where(F.col("action").isin(list(rules)) & F.col("value").isNotNull())
+    group = whole_group(["action"])
+    quarters = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
+    ranked = rank_values(valued.select("action", "value"), ["action"]).withColumns(
+        {name: quantile(level).over(group) for name, level in quarters.items()}
+    )
+    named = {"rule": _by_action({action: text_of(rule) for action, rule in rules.items()})}
+    capped = ranked.withColumns({"cap": _cap(rules), **named})
+    n_above = F.sum(F.when(F.col("value") > F.col("cap"), F.col("n")).otherwise(0))
+    described = capped.groupBy("action", "rule", "cap", *quarters, "n_all").agg(
+        n_above.alias("n_above"), F.max("value").alias("highest")
+    )
+    return described.withColumnRenamed("n_all", "n_values")
+
+
+def text_of(rule: CapRule) -> str:
+    """The rule as silver.value_caps names it."""
+    return rule.model_dump_json(exclude_none=True)
+
+
+def _cap(rules: Mapping[str, CapRule]) -> Column:
+    """Each action's own rule, over ranked values with their quartiles."""
+    level = _by_action({action: rule.quantile for action, rule in rules.items()}, "double")
+    n_ranges = _by_action({action: rule.fence for action, rule in rules.items()}, "double")
+    width = F.col("upper_quartile") - F.col("lower_quartile")
+    by_quantile = quantile(level).over(whole_group(["action"]))
+    return F.coalesce(by_quantile, F.col("upper_quartile") + n_ranges * width)
+
+
+def _by_action(values: Mapping[str, object], kind: str = "string") -> Column:
+    entries = [F.lit(part) for pair in values.items() for part in pair]
+    return F.create_map(*entries)[F.col("action")].cast(kind)
