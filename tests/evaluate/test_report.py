@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from interest_graph.evaluate.charts import label
 from interest_graph.evaluate.report import render
 from interest_graph.evaluate.sections import Findings, make_page
 
@@ -81,9 +82,12 @@ def test_hostile_titles_stay_text(page):
         "alert(" not in text for attributes, text in page.scripts if "type" not in attributes
     )
     for name in ("ego", "item", "communities"):
-        traces = charts_of(page)[f"chart-{name}"]["data"]
-        labels = [label for trace in traces for label in trace.get("hovertext", [])]
+        chart = charts_of(page)[f"chart-{name}"]
+        labels = [label for trace in chart["data"] for label in trace.get("hovertext", [])]
         assert any(label.startswith(ESCAPED) for label in labels)
+        shown = [note["text"] for note in chart["layout"]["annotations"]]
+        assert any(text.startswith(ESCAPED[:14]) for text in shown)
+        assert not any("<" in text for text in shown)
 
 
 def charts_of(page):
@@ -124,3 +128,10 @@ def test_a_pipeline_that_has_not_run_gives_an_empty_page(findings):
     page = read(Findings(project=findings.project, as_of=findings.as_of))
     assert not charts_of(page)
     assert any("films" in text for text in page.texts)
+
+
+def test_a_long_label_keeps_its_two_ends():
+    assert label("/presentations/logstash-scale11x/images/kibana.png") == (
+        "/presentations/lo…mages/kibana.png"
+    )
+    assert label("x" * 34) == "x" * 34

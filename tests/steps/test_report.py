@@ -8,6 +8,7 @@ from rich.console import Console
 
 from interest_graph import summary, tables
 from interest_graph.config import Settings
+from interest_graph.evaluate.communities import shown_name
 from interest_graph.job import Job, run_step
 from interest_graph.steps.graph_pictures import community_map, example_ego, item_ego
 from interest_graph.steps.report import STEP, example_lists, report_path
@@ -173,3 +174,12 @@ def test_a_warehouse_without_tables_gives_a_page_and_a_summary(open_job, monkeyp
 
     assert report_path(job).exists()
     assert "report: " in console.export_text()
+
+
+def test_a_vertex_without_a_name_shows_its_key_and_a_number_says_of_what(spark):
+    rows = [("item", "17", None), ("item", "/a.html", None), ("interest", "War", "War")]
+    vertices = spark.createDataFrame(rows, "kind STRING, key STRING, name STRING")
+
+    shown = [row[0] for row in vertices.select(shown_name()).collect()]
+
+    assert shown == ["item 17", "/a.html", "War"]

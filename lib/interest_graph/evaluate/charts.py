@@ -85,9 +85,9 @@ def grouped_bars(groups: Mapping[str, Mapping[str, float]], y: str) -> Figure:
 
 
 def label(text: object) -> str:
-    """Escaped, and short enough for an axis."""
-    name = str(text)
-    cut = name if len(name) <= _LABEL_CHARACTERS else f"{name[: _LABEL_CHARACTERS - 1]}…"
+    """Escaped, and short enough for an axis: a long one keeps its two ends."""
+    name, half = str(text), _LABEL_CHARACTERS // 2
+    cut = name if len(name) <= _LABEL_CHARACTERS else f"{name[:half]}…{name[1 - half :]}"
     return html.escape(cut, quote=False)  # Plotly shows &quot; as it stands
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 N_COMMUNITIES, N_NAMES = 12, 3
@@ -28,14 +28,14 @@ def best_known_items(
 ) -> DataFrame:
     """community, names: titles of each one's items of highest weighted PageRank, highest first.
 
-    vertices: id, key, name; rows of graph.vertices of the same version.
+    vertices: id, kind, key, name; rows of graph.vertices of the same version.
     """
     label = F.col("modularity_community")
     chosen = structure.where(label.isin(communities) & F.col("id").startswith("i:"))
     best_first = Window.partitionBy(label).orderBy(F.desc("weighted_pagerank"), "id")
     ranked = chosen.withColumn("_rank", F.row_number().over(best_first))
     best = ranked.where(F.col("_rank") <= N_NAMES).join(vertices, "id", how="inner")
-    entry = F.struct("_rank", F.coalesce("name", "key").alias("name"))
+    entry = F.struct("_rank", shown_name().alias("name"))
     listed = best.groupBy(label.alias("community")).agg(
         F.sort_array(F.collect_list(entry)).alias("_n")
     )
@@ -55,3 +55,12 @@ def weights_between(edges: DataFrame, structure: DataFrame, communities: list[in
     ends = between.join(dst, "dst", how="inner").where("_src <> _dst")
     pair = (F.least("_src", "_dst").alias("src"), F.greatest("_src", "_dst").alias("dst"))
     return ends.select(*pair, "weight").groupBy("src", "dst").agg(F.sum("weight").alias("weight"))
+
+
+def shown_name() -> Column:
+    """What people read for a row of graph.vertices: its name, else its key; a number says of what.
+
+    "item 17" rather than "17": an id of digits alone would read as a count.
+    """
+    numbered = F.concat("kind", F.lit(" "), "key")
+    return F.coalesce("name", F.when(F.col("key").rlike("^[0-9]+$"), numbered), "key")

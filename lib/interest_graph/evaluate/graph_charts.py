@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from interest_graph.evaluate.apart import push_apart
 from interest_graph.evaluate.charts import (
     AXIS,
     GOOD,
@@ -20,6 +21,8 @@ from interest_graph.evaluate.charts import (
 Row = Mapping[str, Any]
 
 _LARGEST_CIRCLE = 64  # pixels across
+_MAP = (1040.0, 600.0)  # pixels, about the width of the page
+_CHARACTER, _LINE = 7.0, 18.0  # pixels that a label's letter and its line take
 
 
 def degrees(series: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
@@ -49,32 +52,28 @@ def degrees(series: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
 def community_map(circles: Sequence[Row], links: Sequence[Row]) -> Figure:
     """Communities as circles, area by vertices, joined by lines as wide as their weight.
 
-    circles: community, name, n_vertices, x, y; links: src, dst (communities), weight.
+    circles: community, name, n_vertices, x, y; links: src, dst (communities), weight. Circles give
+    way where they or their names would cover one another.
     """
-    at = {circle["community"]: (circle["x"], circle["y"]) for circle in circles}
+    names = [label(circle["name"]) for circle in circles]
+    sizes = _circle_sizes(circles)
+    places = _without_overlap(circles, names, sizes)
+    at = {circle["community"]: place for circle, place in zip(circles, places, strict=True)}
     heaviest = max((link["weight"] for link in links), default=1.0)
     data = [_tie(at[link["src"]], at[link["dst"]], link["weight"] / heaviest) for link in links]
-    largest = max((circle["n_vertices"] for circle in circles), default=1)
-    names = [label(circle["name"]) for circle in circles]
     data.append(
         {
             "type": "scatter",
-            "mode": "markers+text",
-            "x": [circle["x"] for circle in circles],
-            "y": [circle["y"] for circle in circles],
-            "text": names,
-            "textposition": "bottom center",
-            "textfont": {"size": 12},
+            "mode": "markers",
+            "x": [x for x, _ in places],
+            "y": [y for _, y in places],
             "hovertext": [
-                f"{name}: {circle['n_vertices']:,} vertices"
-                for name, circle in zip(names, circles, strict=True)
+                f"{html.escape(circle['name'], quote=False)}: {circle['n_vertices']:,} vertices"
+                for circle in circles
             ],
             "hoverinfo": "text",
             "marker": {
-                "size": [
-                    max(10.0, _LARGEST_CIRCLE * (circle["n_vertices"] / largest) ** 0.5)
-                    for circle in circles
-                ],
+                "size": sizes,
                 "color": [SERIES[place % len(SERIES)] for place in range(len(circles))],
                 "opacity": 0.85,
                 "line": {"width": 1.5, "color": "#fff"},
@@ -82,8 +81,48 @@ def community_map(circles: Sequence[Row], links: Sequence[Row]) -> Figure:
         }
     )
     hidden = {"visible": False, "fixedrange": True}
-    axes = {"xaxis": {**hidden, "range": [-1.35, 1.35]}, "yaxis": {**hidden, "range": [-1.3, 1.2]}}
-    return figure(data, height=560, margin={"l": 10, "r": 10, "t": 10, "b": 10}, **axes)
+    axes = {"xaxis": {**hidden, "range": [0, _MAP[0]]}, "yaxis": {**hidden, "range": [0, _MAP[1]]}}
+    shown = [
+        _name(name, place, shift=-(size + _LINE) / 2)
+        for name, place, size in zip(names, places, sizes, strict=True)
+    ]
+    margin = {"l": 0, "r": 0, "t": 0, "b": 0}
+    return figure(data, height=int(_MAP[1]), margin=margin, annotations=shown, **axes)
+
+
+def _circle_sizes(circles: Sequence[Row]) -> list[float]:
+    """Pixels across."""
+    largest = max((circle["n_vertices"] for circle in circles), default=1)
+    return [
+        max(10.0, _LARGEST_CIRCLE * (circle["n_vertices"] / largest) ** 0.5) for circle in circles
+    ]
+
+
+def _without_overlap(
+    circles: Sequence[Row], names: Sequence[str], sizes: Sequence[float]
+) -> list[tuple[float, float]]:
+    """Centres of the circles in pixels of the map; a box holds a circle and the name below it."""
+    boxes = [
+        (max(size, _CHARACTER * len(html.unescape(name))) + 8, size + _LINE + 8)
+        for name, size in zip(names, sizes, strict=True)
+    ]
+    wide, high = (side / 2 for side in _MAP)
+    centres = [(wide * (1 + c["x"]), high * (1 + c["y"]) - _LINE / 2) for c in circles]
+    return [(x, y + _LINE / 2) for x, y in push_apart(centres, boxes, _MAP)]
+
+
+def _name(text: str, place: tuple[float, float], *, shift: float, size: int = 12) -> Figure:
+    """A label that stays readable over lines; shift: pixels upwards from the place."""
+    return {
+        "text": text,
+        "x": place[0],
+        "y": place[1],
+        "yshift": shift,
+        "showarrow": False,
+        "bgcolor": "rgba(255,255,255,0.8)",
+        "borderpad": 1,
+        "font": {"size": size},
+    }
 
 
 def _tie(one: tuple[float, float], other: tuple[float, float], share: float) -> Figure:
@@ -124,8 +163,13 @@ def ego_graph(columns: Sequence[Sequence[Row]], links: Iterable[Row]) -> Figure:
         "yaxis": {**hidden, "range": [-1, 0.03]},
     }
     tallest = max((len(column) for column in columns), default=1)
+    shown = [
+        _name(label(vertex["name"]), places[vertex["id"]], shift=_LINE, size=11)
+        for vertex in vertices
+    ]
     margin = {"l": 10, "r": 10, "t": 20, "b": 0}
-    return figure(data, height=60 + 52 * tallest, showlegend=True, margin=margin, **axes)
+    style = {"showlegend": True, "margin": margin, "annotations": shown}
+    return figure(data, height=60 + 52 * tallest, **style, **axes)
 
 
 _VERTEX_COLOURS = {
@@ -158,14 +202,11 @@ def _vertices(
     chosen = [vertex for vertex in vertices if vertex["kind"] == kind]
     return {
         "type": "scatter",
-        "mode": "markers+text",
+        "mode": "markers",
         "name": kind,
         "x": [places[vertex["id"]][0] for vertex in chosen],
         "y": [places[vertex["id"]][1] for vertex in chosen],
-        "text": [label(vertex["name"]) for vertex in chosen],
         "hovertext": [html.escape(vertex["name"], quote=False) for vertex in chosen],
         "hoverinfo": "text",
-        "textposition": "top center",
-        "textfont": {"size": 11},
         "marker": {"size": 13, "color": colour, "line": {"width": 1.5, "color": "#fff"}},
     }

@@ -123,4 +123,5 @@ def _degree_series(stages: Mapping[str, Mapping[str, float]]) -> dict[str, list[
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4g}"
+    is_whole = float(value).is_integer() or abs(value) >= 1000
+    return f"{value:,.0f}" if is_whole else f"{value:.4g}"

@@ -12,6 +12,7 @@ from interest_graph.contract import Table
 from interest_graph.evaluate.communities import (
     best_known_items,
     largest_communities,
+    shown_name,
     weights_between,
 )
 from interest_graph.evaluate.ego import heaviest_items, heaviest_users, links_among, nearest_items
@@ -73,7 +74,9 @@ def community_map(job: Job) -> Communities | None:
     circles = _rows(largest_communities(structure))
     numbers = [circle["community"] for circle in circles]
     vertices, edges = (_of(job, table, version) for table in (tables.VERTICES, tables.EDGES))
-    known = _rows(best_known_items(structure, vertices.select("id", "key", "name"), numbers))
+    known = _rows(
+        best_known_items(structure, vertices.select("id", "kind", "key", "name"), numbers)
+    )
     names = {row["community"]: row["names"] for row in known}
     links = _rows(weights_between(edges, structure, numbers))
     places = spread(numbers, [(link["src"], link["dst"], link["weight"]) for link in links])
@@ -111,8 +114,8 @@ def _columns(job: Job, version: str, columns: dict[str, list[str]]) -> list[Rows
     """Vertices by kind with the names that people read; kinds without any are left out."""
     shown = [vertex for ids in columns.values() for vertex in ids]
     of_graph = _of(job, tables.VERTICES, version).where(F.col("id").isin(shown))
-    found = of_graph.select("id", "key", "name").collect()
-    names = {row["id"]: row["name"] or row["key"] for row in found}
+    found = of_graph.select("id", shown_name().alias("name")).collect()
+    names = {row["id"]: row["name"] for row in found}
     users = {vertex: f"user {vertex[2:]}" for vertex in shown if vertex.startswith("u:")}
     named = {vertex: vertex[2:] for vertex in shown} | names | users
     return [
