@@ -42,7 +42,10 @@ def shape_rows(before: Shape, after: Shape) -> Shapes:
 
 
 def modularities(edges: DataFrame, structure: DataFrame) -> Shape:
-    """Weighted modularity of both partitions of structure.describe on the `edges` it describes."""
+    """Communities and weighted modularity of both partitions that structure.describe gives.
+
+    edges: those that `structure` describes.
+    """
     methods = ("community", "modularity_community")
     labels = structure.select("id", *methods)
     src = labels.select(F.col("id").alias("src"), *[F.col(m).alias(f"_src_{m}") for m in methods])
@@ -59,16 +62,20 @@ def modularities(edges: DataFrame, structure: DataFrame) -> Shape:
     if totals is None or not totals["_all"]:
         return {}
     whole = float(totals["_all"])
-    chance = {m: _expected_inside(structure, m, whole) for m in methods}
-    return {f"modularity.{m}": float(totals[m]) / whole - chance[m] for m in methods}
+    shape: Shape = {}
+    for method in methods:
+        n, chance = _expected_inside(structure, method, whole)
+        shape[f"communities.{method}"] = n
+        shape[f"modularity.{method}"] = float(totals[method]) / whole - chance
+    return shape
 
 
-def _expected_inside(structure: DataFrame, method: str, whole: float) -> float:
-    """Share of weight within communities if edges were drawn by weighted degree alone."""
+def _expected_inside(structure: DataFrame, method: str, whole: float) -> tuple[float, float]:
+    """How many communities, and the share of weight within if weighted degree alone drew edges."""
     sizes = structure.groupBy(method).agg(exact_sum(F.col("weighted_degree")).alias("_w"))
     share = F.col("_w") / (2.0 * whole)
-    row = sizes.agg(exact_sum(share * share).alias("_sum")).first()
-    return float(row["_sum"]) if row is not None else 0.0
+    row = sizes.agg(F.count("*").alias("_n"), exact_sum(share * share).alias("_sum")).first()
+    return (float(row["_n"]), float(row["_sum"])) if row is not None else (0.0, 0.0)
 
 
 def recall_of(before: DataFrame, after: DataFrame, config: GraphConfig) -> tuple[Shape, Shape]:
