@@ -86,7 +86,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, library_zip: Path) -> Ite
         submit(
             cluster.properties,
             library_zip,
-            "recommend",
+            "report",
             *("--config", folder / "pipeline.yaml", "--force"),
         )
         yield folder / "warehouse"
@@ -103,7 +103,7 @@ def table(warehouse: Path, name: str) -> pd.DataFrame:
 def test_every_job_succeeded_and_one_alone_once_more(finished: Path) -> None:
     runs = table(finished, "ops/runs").sort_values("started_ts")
 
-    assert list(runs["job"]) == [*STEPS, "recommend"]
+    assert list(runs["job"]) == [*STEPS, "report"]
     assert set(runs["status"]) == {"succeeded"}
 
 
