@@ -80,7 +80,7 @@ def open_job(folder: Path, events: int, heap: str) -> Any:
     tree["generate"] |= {"path": str(folder / "generated"), "bots_per_rule": 2 + events // 200_000}
     for source in tree["sources"]:
         source["path"] = source["path"].replace("data/generated", str(folder / "generated"))
-    tree["clean"]["bots"] = None  # the others look for none
+    tree["clean"] |= {"bots": None, "same_items": None}  # the others look for neither
     tree["warehouse"] = {"table_root": str(folder / "warehouse")}
     settings = {"spark.master": "local[2]", "spark.driver.memory": heap}
     spark = open_session(
