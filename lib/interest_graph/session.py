@@ -24,6 +24,8 @@ _ALWAYS = {
     "spark.sql.adaptive.enabled": "true",
     "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # A batch is one partition of bronze.events: its records need no sort before they are written.
+    "spark.sql.maxConcurrentOutputFileWriters": "2",
     "spark.cleaner.referenceTracking.cleanCheckpoints": "true",  # else rdd-* folders pile up
     "spark.ui.showConsoleProgress": "false",  # rich shows progress; both write carriage returns
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|hmac|pepper|credential",

@@ -133,7 +133,7 @@ def plain(folder: Path, events: int, heap: str) -> dict[str, Any]:
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
-    spark = open_job(folder, events, heap).spark
+    spark = plain_session(folder, heap)
     schema = "id STRING, u STRING, i STRING, a STRING, t STRING, v STRING, agent STRING"
     started = time.monotonic()
     raw = spark.read.schema(schema).json(str(folder / "generated/events"))
@@ -157,6 +157,21 @@ def plain(folder: Path, events: int, heap: str) -> dict[str, Any]:
     writer.partitionBy("event_date").save(target)
     seconds = round(time.monotonic() - started, 1)
     return {"seconds": seconds, "kept": spark.read.format("delta").load(target).count()}
+
+
+def plain_session(folder: Path, heap: str) -> Any:
+    """Spark as it comes, with Delta."""
+    from pyspark.sql import SparkSession
+
+    settings = {
+        "spark.master": "local[2]",
+        "spark.driver.memory": heap,
+        "spark.local.dir": str(folder / "local"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    }
+    return SparkSession.builder.config(map=settings).getOrCreate()
 
 
 def duckdb(folder: Path, events: int, heap: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -128,29 +129,31 @@ def batches_to_clean(job: Job, aliases: DataFrame | None, again: Collection[str]
 
 def write_refused(job: Job, typed: DataFrame, rules: list[Rule], batches: Batches) -> Seen:
     """Write the new batches' refused records, and look at the rest in passing."""
-    observation = Observation()
-    day = F.when(~is_broken(rules), F.concat_ws(" ", "batch_id", "event_date"))
-    days = F.array_join(F.collect_set(day), ",").alias("days")
+    everything, refusals = Observation(), Observation()
+    day = F.when(~F.col("_is_broken"), F.struct("batch_id", F.unix_date("event_date").alias("day")))
+    days = F.to_json(F.collect_set(day)).alias("days")
     is_late = F.col("event_ts") > F.lit(_latest(job))
     late = F.min(F.when(is_late, F.unix_micros("event_ts"))).alias("late")
-    broken = {rule.reason: F.expr(f"({rule.broken})") for rule in rules}
-    by_reason = [
-        F.count(F.when(is_so, 1)).alias(f"reason.{name}") for name, is_so in broken.items()
-    ]
+    warnings = {
+        rule.reason: F.expr(f"({rule.broken})") for rule in rules if rule.severity == "warn"
+    }
+    refusing = {rule.reason for rule in rules if rule.severity == "refuse"}
+    reasons = {name: F.array_contains("reasons", name) for name in sorted(refusing)}
     new = typed.where(F.col("batch_id").isin(list(batches.new)))
-    observed = new.observe(observation, days, late, *by_reason)
+    marked = new.withColumn("_is_broken", is_broken(rules))
+    observed = marked.observe(everything, days, late, *_counts(warnings))
+    rows = refused(observed.where("_is_broken"), rules).observe(refusals, *_counts(reasons))
     where = f"batch_id IN ({_quoted(batches.new)})"
-    job.store.replace(tables.QUARANTINE, refused(observed, rules), where=where)
-    seen = observation.get
+    job.store.replace(tables.QUARANTINE, rows, where=where)
+    seen = everything.get | refusals.get
     kept = job.store.read(tables.QUARANTINE).where(where).groupBy("batch_id").count().collect()
     held: dict[str, list[date]] = {batch: [] for batch in batches.new}
-    for pair in filter(None, seen["days"].split(",")):
-        batch, day_text = pair.split()
-        held[batch].append(date.fromisoformat(day_text))
+    for pair in json.loads(seen["days"]):
+        held[pair["batch_id"]].append(date(1970, 1, 1) + timedelta(days=pair["day"]))
     n_refused = {row["batch_id"]: row["count"] for row in kept}
-    reasons = {name: seen[name] for name in seen if name.startswith("reason.") and seen[name]}
+    counts = {name: seen[name] for name in seen if name.startswith("reason.") and seen[name]}
     retry_ts = None if seen["late"] is None else datetime.fromtimestamp(seen["late"] / 1e6, UTC)
-    return Seen(held, n_refused, retry_ts, reasons)
+    return Seen(held, n_refused, retry_ts, counts)
 
 
 def region_of(job: Job, batches: Batches, seen: Seen) -> Region:
@@ -208,6 +211,10 @@ def count_nothing(job: Job) -> None:
         raise DataError("no record has been taken in: every input file is empty")
     for name in ("rows_in", "quarantined", "kept"):
         job.count(name, 0)
+
+
+def _counts(conditions: dict[str, Column]) -> list[Column]:
+    return [F.count(F.when(met, 1)).alias(f"reason.{name}") for name, met in conditions.items()]
 
 
 def _digest_of(aliases: DataFrame | None) -> str:
