@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,6 +16,7 @@ from interest_graph.steps.fit_caps import with_fitted_caps
 pytestmark = pytest.mark.usefixtures("interpreted")
 
 DAY, START = 86_400, 1_704_067_200  # 2024-01-01 UTC
+START_TS = datetime.fromtimestamp(START, UTC)
 COLUMNS = {"user_id": "u", "item_id": "i", "action": "a", "event_time": "t", "value": "v"}
 SOURCE = {
     "name": "log",
@@ -31,8 +32,8 @@ RULES = {"purchase": {"quantile": 0.9}}
 def pipeline(open_job):
     """pipeline(rules): a job with these caps to fit."""
 
-    def make(rules=RULES):
-        return open_job(sources=[SOURCE], clean={"fitted_caps": rules})
+    def make(rules=RULES, **options):
+        return open_job(sources=[SOURCE], clean={"fitted_caps": rules}, **options)
 
     return make
 
@@ -45,17 +46,22 @@ def purchases(day, prices):
     ]
 
 
-def take_in(job, batch, records, status="done"):
+def take_in(job, batches, pending=()):
+    """Enter batches of records in bronze.events and bronze.files, whatever the ingest step does."""
     columns = ", ".join(f"{name} STRING" for name in COLUMNS)
     rows = [
         ("log", "/f", n, *map(str, record), True, batch, None, None, None)
+        for batch, records in batches.items()
         for n, record in enumerate(records)
     ]
     extra = "is_readable BOOLEAN, batch_id STRING, event_id STRING, payload STRING"
     shape = f"source STRING, file STRING, position BIGINT, {columns}, {extra}, user_agent STRING"
     job.store.append(tables.EVENTS, job.spark.createDataFrame(rows, shape))
-    entry = ("log", batch, 1, datetime(2024, 1, 1), batch, status, len(records))
-    job.store.append(tables.FILES, job.spark.createDataFrame([entry], tables.FILES.schema))
+    ledger = [
+        ("log", batch, 1, START_TS, batch, "pending" if batch in pending else "done", len(records))
+        for batch, records in batches.items()
+    ]
+    job.store.append(tables.FILES, job.spark.createDataFrame(ledger, tables.FILES.schema))
 
 
 def due(job):
@@ -63,30 +69,28 @@ def due(job):
     return set(cleaning.batches_to_clean(with_fitted_caps(job), None).new)
 
 
-def test_later_batches_meet_the_cap_that_was_fitted_until_it_is_fitted_anew(pipeline):
+def test_all_batches_meet_the_cap_fitted_as_of_a_date_until_it_is_fitted_anew(pipeline):
     prices = [*range(1, 20), 1_000_000]
-    days = [purchases(0, prices), purchases(1, [5, 5000, 18])]
-    take_in(pipeline(), "day0", days[0])
-    FIT.run(pipeline())
-    take_in(pipeline(), "day1", days[1])
+    days = {"day0": purchases(0, prices), "day1": purchases(1, [5, 5000, 18])}
+    take_in(pipeline(), days)
+    FIT.run(pipeline(as_of=START_TS + timedelta(hours=20)))
     CLEAN.run(job := pipeline())
 
     (cap,) = job.store.read(tables.VALUE_CAPS).collect()
     assert (cap.cap, cap.n_values, cap.n_above, cap.highest) == (18, 20, 2, 1_000_000)
     facts = {row.user_id: row.value for row in job.store.read(tables.INTERACTIONS).collect()}
-    assert facts == {user: min(price, 18) for day in days for user, *_, price in day}
-
-    take_in(job, "day2", purchases(2, range(100, 120)))
-    assert due(pipeline()) == {"day2"}
+    records = [record for batch in days.values() for record in batch]
+    assert facts == {user: min(price, 18) for user, *_, price in records}
+    assert due(pipeline()) == set()
 
     FIT.run(pipeline())
-    assert due(pipeline()) == {"day0", "day1", "day2"}
+    assert due(pipeline()) == set(days)
 
 
 def test_a_cap_that_cannot_be_is_one_clear_line(pipeline):
     job = pipeline()
-    take_in(job, "b", purchases(0, [5, 5, 5, 5, 5, 9]))
-    take_in(job, "pending", purchases(1, range(20)), status="pending")
+    batches = {"done": purchases(0, [5, 5, 5, 5, 5, 9]), "pending": purchases(1, range(20))}
+    take_in(job, batches, pending=["pending"])
 
     for step, rules, message in [
         (CLEAN, RULES, r'fitted_caps.purchase: {"quantile":0.9} has not been fitted; the fit_caps'),
