@@ -36,8 +36,6 @@ def encoder_folder(encoder: str) -> str:
 @lru_cache(maxsize=1)
 def load_encoder(encoder: str, device: str = "cpu") -> SentenceTransformer:
     """The encoder, loaded once a process. Raises EnvironmentProblem when it cannot be loaded."""
-    # A worker that waits for a server it cannot reach looks as if it hung.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     folder = encoder_folder(encoder)
     try:
@@ -47,7 +45,10 @@ def load_encoder(encoder: str, device: str = "cpu") -> SentenceTransformer:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         # Weights in a pickle could run code.
         weights = {"use_safetensors": True}
-        return SentenceTransformer(folder, device=device, model_kwargs=weights)
+        # A worker that waits for a server it cannot reach looks as if it hung.
+        return SentenceTransformer(
+            folder, device=device, model_kwargs=weights, local_files_only=True
+        )
     except Exception as error:
         first_line = str(error).strip().split("\n", 1)[0] or type(error).__name__
         raise EnvironmentProblem(_advice(encoder, first_line)) from error
