@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "lib"
@@ -92,3 +95,10 @@ def test_every_make_target_is_in_the_help() -> None:
 
     listed = re.findall(r"^  make (\w+) +\S", shown.stdout, re.MULTILINE)
     assert sorted(listed) == sorted(targets[1].split())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "jobs").glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_job_file_imports_is_there(path: Path) -> None:
+    names = runpy.run_path(str(path), run_name="imported")
+
+    assert {"launch", "run_all"} & set(names)
