@@ -21,7 +21,6 @@ TEST_SETTINGS = {
     "spark.sql.shuffle.partitions": "2",
     "spark.default.parallelism": "2",
     "spark.databricks.delta.snapshotPartitions": "1",  # default 50 tasks per snapshot
-    "spark.databricks.delta.writeChecksumFile.enabled": "false",  # a quarter of a small commit
     "spark.databricks.delta.log.cacheSize": "3",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.python.worker.faulthandler.enabled": "true",

@@ -45,21 +45,29 @@ def funnel(steps: Sequence[tuple[str, int, bool]]) -> Figure:
 
 def lines(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> Figure:
     """One line per name of (x, y) points; x, y: axis titles."""
+    hover = f"{x} %{{x}}: %{{y:.4f}}<extra></extra>"
     data = [
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": label(name),
-            "x": [point[0] for point in points],
-            "y": [point[1] for point in points],
-            "marker": {"size": 5},
-            "line": {"width": 2, "color": SERIES[place % len(SERIES)]},
-            "hovertemplate": f"{x} %{{x}}: %{{y:.4f}}<extra></extra>",
-        }
+        curve(name, points, {"color": SERIES[place % len(SERIES)]}, hover)
         for place, (name, points) in enumerate(series.items())
     ]
     axes = {"xaxis": {**AXIS, "title": {"text": x}}, "yaxis": {**AXIS, "title": {"text": y}}}
     return figure(data, height=300, showlegend=len(data) > 1, **axes)
+
+
+def curve(
+    name: str, points: Sequence[tuple[float, float]], line: Mapping[str, Any], hover: str
+) -> Figure:
+    """One trace of (x, y) points; line: Plotly's colour and dash."""
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": label(name),
+        "x": [point[0] for point in points],
+        "y": [point[1] for point in points],
+        "marker": {"size": 5},
+        "line": {"width": 2, **line},
+        "hovertemplate": hover,
+    }
 
 
 def grouped_bars(groups: Mapping[str, Mapping[str, float]], y: str) -> Figure:

@@ -14,6 +14,7 @@ from interest_graph.evaluate.charts import (
     OURS,
     SERIES,
     Figure,
+    curve,
     figure,
     label,
 )
@@ -27,26 +28,19 @@ _CHARACTER, _LINE = 7.0, 18.0  # pixels that a label's letter and its line take
 
 def degrees(series: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
     """Vertices by degree on logarithmic axes: name -> (smallest degree of a bin, vertices)."""
+    hover = "%{x} edges or more: %{y:,}<extra></extra>"
     data = [
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": label(name),
-            "x": [point[0] for point in points],
-            "y": [point[1] for point in points],
-            "marker": {"size": 5},
-            "line": {
-                "width": 2,
-                "color": SERIES[place // 2],
-                "dash": "dot" if place % 2 == 0 else "solid",
-            },
-            "hovertemplate": "%{x} edges or more: %{y:,}<extra></extra>",
-        }
+        curve(name, points, _side_and_stage(place), hover)
         for place, (name, points) in enumerate(series.items())
     ]
     x = {**AXIS, "type": "log", "title": {"text": "edges of a vertex"}, "dtick": 1}
     y = {**AXIS, "type": "log", "title": {"text": "vertices"}, "dtick": 1}
     return figure(data, height=360, showlegend=True, xaxis=x, yaxis=y)
+
+
+def _side_and_stage(place: int) -> dict[str, str]:
+    """A colour for users and items each, dotted before pruning."""
+    return {"color": SERIES[place // 2], "dash": "dot" if place % 2 == 0 else "solid"}
 
 
 def community_map(circles: Sequence[Row], links: Sequence[Row]) -> Figure:

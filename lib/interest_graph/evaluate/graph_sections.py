@@ -92,8 +92,7 @@ def ego_section(ego: Ego | None) -> Section | None:
         f"User {ego.name}: the items of heaviest interest, what these items are about, and what "
         "is recommended. Wider lines weigh more."
     )
-    figure = graph_charts.ego_graph(ego.columns, ego.links)
-    return Section("ego", "One user's graph", text, {"ego": figure})
+    return _drawn("ego", "One user's graph", text, ego)
 
 
 def item_section(ego: Ego | None) -> Section | None:
@@ -104,8 +103,12 @@ def item_section(ego: Ego | None) -> Section | None:
         f"{ego.name}: the users of heaviest interest in it, the items most like it, and what these "
         "are about. Wider lines weigh more."
     )
+    return _drawn("item", "One item's graph", text, ego)
+
+
+def _drawn(name: str, title: str, text: str, ego: Ego) -> Section:
     figure = graph_charts.ego_graph(ego.columns, ego.links)
-    return Section("item", "One item's graph", text, {"item": figure})
+    return Section(name, title, text, {name: figure})
 
 
 def _degree_series(stages: Mapping[str, Mapping[str, float]]) -> dict[str, list[tuple[int, float]]]:
