@@ -11,8 +11,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Packages with a source archive only (pyspark) are built by the pinned tools, not by new ones.
 INSTALL := $(PIP) install --use-pep517 --no-build-isolation
-# Two Spark sessions side by side; the tests of a file share fixtures, so a file stays whole.
-PARALLEL := --numprocesses 2 --dist loadfile
+# Two Spark sessions side by side; the tests of a file share fixtures, so a file stays whole. The
+# order is that of tests/conftest.py, which knows the slow files.
+PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 

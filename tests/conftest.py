@@ -14,8 +14,13 @@ import pytest
 # Workers otherwise take python3 from PATH; the address keeps executors off the network.
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+# Every JVM that a test starts has a small heap: G1's threads would take a sixth of the processor.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:+UseSerialGC")
 
 TEST_SETTINGS = {
+    # Compiling a plan costs more than a few hundred rows repay; submitted jobs compile theirs.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.master": "local[2]",
     "spark.driver.memory": "1500m",
     "spark.sql.shuffle.partitions": "2",
@@ -25,6 +30,12 @@ TEST_SETTINGS = {
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.python.worker.faulthandler.enabled": "true",
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first: side by side, none of them is left to run alone at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

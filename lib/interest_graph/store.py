@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import reduce
 from operator import and_, or_
 from pathlib import Path
+from typing import Any
 
 from delta.exceptions import (
     ConcurrentAppendException,
@@ -86,6 +87,8 @@ class Store:
         """The table's newest Delta version; -1 when it has not been written."""
         if not self.exists(table):
             return -1
+        if self._warehouse.catalog is None:
+            return _newest_commit(self.spark, self.location(table))
         newest = self._delta(table).history(1).select("version").first()
         return int(newest["version"]) if newest is not None else -1
 
@@ -234,6 +237,18 @@ def require_writable(root: str) -> None:
         raise ConfigError(
             "warehouse.table_root", f"{folder} cannot be written ({error.strerror})"
         ) from None
+
+
+def _newest_commit(spark: SparkSession, location: str) -> int:
+    """The version that the newest file of the Delta log names; a history would be a Spark job.
+
+    Delta Transaction Log Protocol, "Delta Log Entries": <version, 20 digits>.json.
+    """
+    jvm: Any = spark._jvm
+    pattern = jvm.org.apache.hadoop.fs.Path(f"{location}/_delta_log", "[0-9]*.json")
+    system = pattern.getFileSystem(spark._jsc.hadoopConfiguration())
+    names = [status.getPath().getName() for status in system.globStatus(pattern)]
+    return max(int(name[:20]) for name in names if re.fullmatch(r"\d{20}\.json", name))
 
 
 def _differs(table: Table) -> Column:

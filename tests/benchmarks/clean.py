@@ -16,13 +16,11 @@ import os
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
+from made_log import ROOT, open_made_job
 
-ROOT = Path(__file__).parents[2]
 ACTIONS = ("view", "cart", "favourite", "purchase")
 RETRY_SECONDS = 10
 LATEST = 1_707_955_200  # 2024-02-15, the configuration's as_of
@@ -71,22 +69,18 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
 
 def open_job(folder: Path, events: int, heap: str) -> Any:
     """A job of the shipped configuration on tables and files within the folder."""
-    from interest_graph.config import Settings
-    from interest_graph.job import Job
-    from interest_graph.session import open_session
-
-    tree = yaml.safe_load((ROOT / "conf/generated.yaml").read_text())
-    tree["generate"] |= {"events": events, "users": max(100, events // 50), "items": 20_000}
-    tree["generate"] |= {"path": str(folder / "generated"), "bots_per_rule": 2 + events // 200_000}
-    for source in tree["sources"]:
-        source["path"] = source["path"].replace("data/generated", str(folder / "generated"))
-    tree["clean"] |= {"bots": None, "same_items": None}  # the others look for neither
-    tree["warehouse"] = {"table_root": str(folder / "warehouse")}
-    settings = {"spark.master": "local[2]", "spark.driver.memory": heap}
-    spark = open_session(
-        "benchmark", settings={**settings, "spark.local.dir": str(folder / "local")}
+    return open_made_job(
+        folder / "generated",
+        folder / "warehouse",
+        {
+            "events": events,
+            "users": max(100, events // 50),
+            "items": 20_000,
+            "bots_per_rule": 2 + events // 200_000,
+        },
+        clean={"bots": None, "same_items": None},  # the others look for neither
+        spark={"spark.driver.memory": heap, "spark.local.dir": str(folder / "local")},
     )
-    return Job(Settings.model_validate(tree), spark, datetime(2024, 2, 15, tzinfo=UTC))
 
 
 def generate(folder: Path, events: int, heap: str) -> dict[str, Any]:

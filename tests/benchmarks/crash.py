@@ -15,13 +15,11 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
+from made_log import ROOT, open_made_job
 
-ROOT = Path(__file__).parents[2]
 SIZE = {"events": 3_000, "users": 150, "items": 1_000, "bots_per_rule": 1, "days": 4}
 TABLES = ("EVENTS", "ITEMS", "INTERACTIONS", "QUARANTINE", "BATCHES", "FILES")
 
@@ -71,7 +69,12 @@ def run(folder: Path, name: str, kill: str) -> dict[str, Any]:
     from interest_graph.steps.generate import STEP as GENERATE
     from interest_graph.steps.ingest import STEP as INGEST
 
-    job = open_job(folder, name)
+    job = open_made_job(
+        folder / "generated",
+        folder / "warehouses" / name.replace(":", "-"),
+        SIZE,
+        spark={"spark.sql.shuffle.partitions": "2"},
+    )
     if not (folder / "generated").exists():
         run_step(job, GENERATE)
     writes = killer(kill)
@@ -110,22 +113,6 @@ def killer(kill: str) -> list[int]:
     for method in ("append", "replace", "merge", "delete"):
         setattr(Store, method, around(getattr(Store, method)))
     return done
-
-
-def open_job(folder: Path, name: str) -> Any:
-    """A job of the shipped configuration on a small log and a warehouse of its own."""
-    from interest_graph.config import Settings
-    from interest_graph.job import Job
-    from interest_graph.session import open_session
-
-    tree = yaml.safe_load((ROOT / "conf/generated.yaml").read_text())
-    tree["generate"] |= {**SIZE, "path": str(folder / "generated")}
-    for source in tree["sources"]:
-        source["path"] = source["path"].replace("data/generated", str(folder / "generated"))
-    tree["warehouse"] = {"table_root": str(folder / "warehouses" / name.replace(":", "-"))}
-    settings = {"spark.master": "local[2]", "spark.driver.memory": "1g"}
-    spark = open_session("crash", settings={**settings, "spark.sql.shuffle.partitions": "2"})
-    return Job(Settings.model_validate(tree), spark, datetime(2024, 2, 15, tzinfo=UTC))
 
 
 if __name__ == "__main__":

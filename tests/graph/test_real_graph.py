@@ -11,11 +11,13 @@ from pathlib import Path
 
 import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 
 from interest_graph.config import GraphConfig
 from interest_graph.graph import communities, kernels
 from interest_graph.graph.project import project
+from interest_graph.graph.structure import describe
 
 FRIENDS = 0.5  # weight of a friendship; plays weigh 1 or more
 ROOT = Path(__file__).parents[2]
@@ -114,6 +116,28 @@ def test_leiden_is_as_good_as_louvain(lastfm, ours):
 def lastfm_louvain(ours):
     graph = ours.as_igraph()
     return graph.community_multilevel(weights="weight").modularity
+
+
+def test_both_engines_describe_the_friends_alike(spark, lastfm):
+    friends = [
+        (f"v{a:05}", f"v{b:05}", weight)
+        for a, b, weight in lastfm.edges(data="weight")
+        if weight == FRIENDS
+    ]
+    edges = spark.createDataFrame(friends, "src STRING, dst STRING, weight DOUBLE")
+    rounds = {"rank_tolerance": 1e-9, "max_rank_rounds": 5, "label_rounds": 5}
+
+    kernel, frames = (
+        describe(edges, GraphConfig(structure={"engine": engine, **rounds})).toPandas()
+        for engine in ("kernel", "graphframes")
+    )
+
+    kernel, frames = (
+        found.drop(columns="modularity_community").set_index("id").sort_index()
+        for found in (kernel, frames)
+    )
+    assert len(kernel) == len({end for a, b, _ in friends for end in (a, b)})
+    pd.testing.assert_frame_equal(frames, kernel, atol=1e-12, check_like=True)
 
 
 def test_projection_of_gowalla_is_the_exact_top_100(spark):

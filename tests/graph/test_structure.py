@@ -6,6 +6,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import normalized_mutual_info_score
 
 from interest_graph.config import GraphConfig
 from interest_graph.errors import DataError
@@ -72,9 +73,10 @@ def test_labels_do_not_swap_sides_of_a_bipartite_graph():
     assert len(set(kernels.propagate_labels(graph, rounds=30))) == 3
 
 
-def test_engines_agree(spark):
-    graph = nx.disjoint_union(_random_graph(7, n=25, p=0.1), nx.Graph(TRIANGLE_WITH_TAIL))
-    rows = [(f"v{a:02}", f"v{b:02}", d.get("weight", 1.0)) for a, b, d in graph.edges(data=True)]
+def test_engines_agree_on_twenty_random_graphs_at_once(spark):
+    random = [_random_graph(seed, n=12, p=0.15) for seed in range(20)]
+    graph = nx.disjoint_union_all([*random, nx.Graph(TRIANGLE_WITH_TAIL)])
+    rows = [(f"v{a:03}", f"v{b:03}", d.get("weight", 1.0)) for a, b, d in graph.edges(data=True)]
     edges = spark.createDataFrame(rows, "src STRING, dst STRING, weight DOUBLE")
 
     by_kernel, by_frames = (
@@ -89,6 +91,18 @@ def test_engines_agree(spark):
     assert _modularity(graph, leiden[0]) >= _modularity(graph, leiden[1]) - 0.05
     # GraphFrames 0.10.0 takes the degrees for core numbers: 3, 2, 2, 2, 1.
     assert by_frames["core_number"].tail(5).tolist() == [2, 2, 2, 1, 1]
+
+
+@pytest.mark.parametrize("column", ["community", "modularity_community"])
+def test_planted_groups_are_in_the_column(spark, column):
+    graph = nx.planted_partition_graph(6, 30, p_in=0.5, p_out=0.02, seed=3)
+    rows = [(f"v{a:03}", f"v{b:03}", 1.0) for a, b in graph.edges()]
+    edges = spark.createDataFrame(rows, "src STRING, dst STRING, weight DOUBLE")
+
+    found = describe(edges, _config("kernel")).select("id", column).toPandas().set_index("id")
+
+    truth = [graph.nodes[int(name[1:])]["block"] for name in found.index]
+    assert normalized_mutual_info_score(truth, found[column]) > 0.95
 
 
 def _modularity(graph, labels):

@@ -10,8 +10,6 @@ from interest_graph.job import run_step
 from interest_graph.steps.attributes import write_attributes
 from interest_graph.steps.featurize import STEP
 
-pytestmark = pytest.mark.usefixtures("interpreted")
-
 AGE = {"user_attributes": {"age": {"scale": "standard"}}}
 
 

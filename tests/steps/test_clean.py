@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
 from interest_graph import tables
-from interest_graph.job import run_step
+from interest_graph.config import Settings
+from interest_graph.job import Job, run_step
 from interest_graph.steps import cleaning
 from interest_graph.steps.clean import STEP
-
-pytestmark = pytest.mark.usefixtures("interpreted")
 
 DAY = 86_400
 START = 1_704_067_200  # 2024-01-01 UTC
@@ -68,15 +67,19 @@ def messy_log(seed: int) -> list[list[dict]]:
     return days
 
 
+DAYS = messy_log(1)
+
+
+def sections(**settings):
+    return {"sources": [{**SOURCE, "path": "in"}], "clean": {**CLEAN, **settings}}
+
+
 @pytest.fixture
-def clean(open_job, tmp_path):
+def clean(open_job):
     """clean(records of each batch): enters them as ingest does, cleans; returns the job."""
 
-    def run(batches, *, warehouse=None, **settings):
-        sections = {"sources": [{**SOURCE, "path": "in"}], "clean": {**CLEAN, **settings}}
-        if warehouse:
-            sections["warehouse"] = {"table_root": str(tmp_path / warehouse)}
-        job = open_job(**sections)
+    def run(batches, **settings):
+        job = open_job(**sections(**settings))
         if batches:
             take_in(job, batches)
         run_step(job, STEP)
@@ -117,22 +120,33 @@ def contents(job):
     return sorted((tuple(row) for row in rows), key=str)
 
 
-def test_daily_batches_give_what_one_shuffled_batch_gives(clean):
-    days = messy_log(1)
-    for n, lines in enumerate(days):
-        daily = clean({f"day{n}": lines}, warehouse="daily")
-    everything = [line for lines in days for line in lines]
+@pytest.fixture(scope="module")
+def undisturbed(spark, tmp_path_factory):
+    """The job that cleaned all days in one batch, in no order."""
+    tree = {"warehouse": {"table_root": str(tmp_path_factory.mktemp("undisturbed"))}, **sections()}
+    job = Job(Settings.model_validate(tree), spark, datetime(2024, 1, 31, tzinfo=UTC))
+    everything = [line for lines in DAYS for line in lines]
     random.Random(2).shuffle(everything)
+    take_in(job, {"all": everything})
+    run_step(job, STEP)
+    return job
 
-    single = clean({"all": everything}, warehouse="single")
 
-    assert contents(daily) == contents(single)
-    rows = single.rows
-    assert (rows["rows_in"], rows["quarantined"]) == (len(everything), 2)
-    assert rows["dropped.events_per_minute"] == 41
+def test_every_record_is_accounted_for(undisturbed):
+    rows = undisturbed.rows
     dropped = {name: n for name, n in rows.items() if name.startswith("dropped.")}
+
+    assert (rows["rows_in"], rows["quarantined"]) == (sum(map(len, DAYS)), 2)
+    assert rows["dropped.events_per_minute"] == 41
     assert all(dropped[f"dropped.{kind}"] for kind in ("duplicate_id", "duplicate_event", "retry"))
     assert rows["rows_in"] == rows["kept"] + sum(dropped.values()) + rows["quarantined"]
+
+
+def test_daily_batches_give_what_one_shuffled_batch_gives(clean, undisturbed):
+    for n, lines in enumerate(DAYS):
+        daily = clean({f"day{n}": lines})
+
+    assert contents(daily) == contents(undisturbed)
 
 
 def test_a_run_reads_and_writes_the_days_concerned_alone(clean, spark):
@@ -167,23 +181,21 @@ def test_nothing_new_changes_nothing_and_new_settings_clean_all_again(clean):
     assert len({row.session_id for row in split.store.read(tables.INTERACTIONS).collect()}) == 4
 
 
-def test_a_run_that_another_one_overtakes_loses_nothing(clean, monkeypatch):
-    days = messy_log(4)
-    clean({"day0": days[0]})
+def test_a_run_that_another_one_overtakes_loses_nothing(clean, undisturbed, monkeypatch):
+    clean({"day0": DAYS[0]})
     region_of, calls = cleaning.region_of, []
 
     def overtaken(*arguments):
         calls.append(arguments)
         if len(calls) == 1:
-            clean({"day2": days[2]})
+            clean({"day2": DAYS[2]})
         return region_of(*arguments)
 
     monkeypatch.setattr(cleaning, "region_of", overtaken)
-    job = clean({"day1": days[1]})
+    job = clean({"day1": DAYS[1]})
 
-    batch = {f"day{n}": days[n] for n in range(3)}
     assert len(calls) > 2
-    assert contents(job) == contents(clean(batch, warehouse="other"))
+    assert contents(job) == contents(undisturbed)
 
 
 def test_low_support_is_dropped_until_later_events_raise_it(clean):
@@ -198,9 +210,8 @@ def test_low_support_is_dropped_until_later_events_raise_it(clean):
     assert (second.rows["kept"], len(contents(second))) == (4, 4)
 
 
-def test_a_crash_before_the_account_is_settled_is_made_good(clean, monkeypatch):
-    days = messy_log(3)
-    clean({"day0": days[0]})
+def test_a_crash_before_the_account_is_settled_is_made_good(clean, undisturbed, monkeypatch):
+    clean({"day0": DAYS[0]})
 
     def crash(*arguments):
         raise KeyboardInterrupt
@@ -208,8 +219,6 @@ def test_a_crash_before_the_account_is_settled_is_made_good(clean, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(cleaning, "settle", crash)
         with pytest.raises(KeyboardInterrupt):
-            clean({"day1": days[1]})
-    crashed = clean({})
+            clean({"day1": DAYS[1]})
 
-    undisturbed = clean({"day0": days[0], "day1": days[1]}, warehouse="other")
-    assert contents(crashed) == contents(undisturbed)
+    assert contents(clean({"day2": DAYS[2]})) == contents(undisturbed)

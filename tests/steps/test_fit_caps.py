@@ -13,8 +13,6 @@ from interest_graph.steps.clean import STEP as CLEAN
 from interest_graph.steps.fit_caps import STEP as FIT
 from interest_graph.steps.fit_caps import with_fitted_caps
 
-pytestmark = pytest.mark.usefixtures("interpreted")
-
 DAY, START = 86_400, 1_704_067_200  # 2024-01-01 UTC
 START_TS = datetime.fromtimestamp(START, UTC)
 COLUMNS = {"user_id": "u", "item_id": "i", "action": "a", "event_time": "t", "value": "v"}

@@ -19,7 +19,7 @@ N_USERS, N_ITEMS, N_GROUPS = 24, 16, 2
 SETTINGS = TrainConfig.model_validate(
     {
         "dimension": 4,
-        "max_rounds": 8,
+        "max_rounds": 4,
         "als": {"rank": [4], "iterations": 5},
         "blend": {"sources": ["local_ease", "als"]},
         "validation": {"fraction": 0.1},

@@ -28,6 +28,17 @@ def fit(maker, spark, matrix, folder, **changes):
     return maker(spark, settings(**changes), str(folder)).fit(frame_of(spark, matrix))
 
 
+@pytest.fixture(scope="module")
+def learnt(spark, matrix, tmp_path_factory):
+    """Both models fitted once."""
+    return {
+        maker: fit(
+            maker, spark, matrix, tmp_path_factory.mktemp(maker.__name__), dimension=N_GROUPS
+        )
+        for maker in (Spectral, LightGCN)
+    }
+
+
 def share_of_own_group(fitted, matrix):
     """Of each user's best unseen items, as many as the group has left, the share of its own."""
     scores = matrix_of(fitted.user_vectors) @ matrix_of(fitted.item_vectors).T
@@ -39,8 +50,8 @@ def share_of_own_group(fitted, matrix):
 
 
 @pytest.mark.parametrize("maker", [Spectral, LightGCN])
-def test_planted_groups_come_back(spark, matrix, tmp_path, maker):
-    fitted = fit(maker, spark, matrix, tmp_path, dimension=N_GROUPS)
+def test_planted_groups_come_back(learnt, matrix, maker):
+    fitted = learnt[maker]
 
     assert share_of_own_group(fitted, matrix) > 0.95
     assert fitted.shards.groupBy("shard_id").count().count() == 2
@@ -88,12 +99,11 @@ def first_vectors(spark, folder, n_shards):
     return users, load_arrays(folder / "round-00001" / "items.safetensors")["items"]
 
 
-def test_log_has_a_row_a_round_and_shard(spark, matrix, tmp_path):
-    fitted = fit(LightGCN, spark, matrix, tmp_path, max_rounds=2)
+def test_log_has_a_row_a_round_and_shard(learnt):
+    rows = learnt[LightGCN].log.orderBy("round", "shard_id").collect()
 
-    rows = fitted.log.orderBy("round", "shard_id").collect()
     assert [(row["round"], row.shard_id) for row in rows] == [
-        (number, shard) for number in (1, 2) for shard in (-1, 0, 1)
+        (number, shard) for number in (1, 2, 3, 4) for shard in (-1, 0, 1)
     ]
     assert all(np.isfinite(row.loss) and row.peak_memory_mb > 0 for row in rows)
 
