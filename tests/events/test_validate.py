@@ -8,7 +8,13 @@ import pytest
 
 from interest_graph.config import CleanConfig, SourceConfig, TimeFormat
 from interest_graph.events.typed import type_events
-from interest_graph.events.validate import accepted, built_in_rules, declared_rules, refused
+from interest_graph.events.validate import (
+    accepted,
+    built_in_rules,
+    declared_rules,
+    refused,
+    warnings_of,
+)
 
 AS_OF = datetime(2024, 1, 31, tzinfo=UTC)
 GOOD = {"user_id": "u", "item_id": "i", "action": "rate", "event_time": "1704103200", "value": "3"}
@@ -97,3 +103,23 @@ def test_a_warning_refuses_nothing(typed):
     rules = declared_rules(CleanConfig(rules=[rule]))
 
     assert refused(typed(GOOD), rules).isEmpty()
+
+
+def test_warnings_of_one_reason_count_a_record_once(typed):
+    texts = {"low": ["value > 3", "value <> 2"], "user": ["user_id <> 'v'"]}
+    rules = [
+        {"reason": reason, "column": "value", "must": must, "severity": "warn"}
+        for reason, musts in texts.items()
+        for must in musts
+    ]
+    frame = typed(GOOD, {**GOOD, "value": "2"}, {**GOOD, "value": "4"}, {**GOOD, "value": None})
+
+    holds = warnings_of(declared_rules(CleanConfig(rules=rules)))
+
+    rows = frame.orderBy("position").select(*[c.alias(name) for name, c in holds.items()]).collect()
+    assert [(row.low, row.user) for row in rows] == [
+        (True, False),
+        (True, False),
+        (False, False),
+        (False, False),
+    ]

@@ -68,6 +68,16 @@ def reasons_of(rules: Sequence[Rule]) -> Column:
     return F.array_compact(F.array(*[F.when(_holds(r), F.lit(r.reason)) for r in refusing]))
 
 
+def warnings_of(rules: Sequence[Rule]) -> dict[str, Column]:
+    """Reason -> whether a record breaks any warning rule of that reason; never null."""
+    warning = [rule for rule in rules if rule.severity == "warn"]
+    reasons = dict.fromkeys(rule.reason for rule in warning)
+    return {
+        reason: reduce(or_, (_holds(rule) for rule in warning if rule.reason == reason))
+        for reason in reasons
+    }
+
+
 def refused(typed: DataFrame, rules: Sequence[Rule]) -> DataFrame:
     """Records that break a rule, as silver.quarantine holds them."""
     texts = [F.col("_action").alias("action"), F.col("_value").alias("value")]

@@ -16,7 +16,14 @@ from interest_graph.errors import ConfigError, DataError
 from interest_graph.events.batches import batches_with, needs_all, reach_of, settings_digest, spread
 from interest_graph.events.ledger import DONE
 from interest_graph.events.same_items import aliases_of, same_pairs
-from interest_graph.events.validate import Rule, built_in_rules, declared_rules, is_broken, refused
+from interest_graph.events.validate import (
+    Rule,
+    built_in_rules,
+    declared_rules,
+    is_broken,
+    refused,
+    warnings_of,
+)
 from interest_graph.graph.structure import components_of
 from interest_graph.job import Job
 
@@ -134,14 +141,11 @@ def write_refused(job: Job, typed: DataFrame, rules: list[Rule], batches: Batche
     days = F.to_json(F.collect_set(day)).alias("days")
     is_late = F.col("event_ts") > F.lit(_latest(job))
     late = F.min(F.when(is_late, F.unix_micros("event_ts"))).alias("late")
-    warnings = {
-        rule.reason: F.expr(f"({rule.broken})") for rule in rules if rule.severity == "warn"
-    }
     refusing = {rule.reason for rule in rules if rule.severity == "refuse"}
     reasons = {name: F.array_contains("reasons", name) for name in sorted(refusing)}
     new = typed.where(F.col("batch_id").isin(list(batches.new)))
     marked = new.withColumn("_is_broken", is_broken(rules))
-    observed = marked.observe(everything, days, late, *_counts(warnings))
+    observed = marked.observe(everything, days, late, *_counts(warnings_of(rules)))
     rows = refused(observed.where("_is_broken"), rules).observe(refusals, *_counts(reasons))
     where = f"batch_id IN ({_quoted(batches.new)})"
     job.store.replace(tables.QUARANTINE, rows, where=where)
