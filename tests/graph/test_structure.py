@@ -95,7 +95,7 @@ def test_engines_agree_on_twenty_random_graphs_at_once(spark):
 
 @pytest.mark.parametrize("column", ["community", "modularity_community"])
 def test_planted_groups_are_in_the_column(spark, column):
-    graph = nx.planted_partition_graph(6, 30, p_in=0.5, p_out=0.02, seed=3)
+    graph = nx.planted_partition_graph(6, 30, p_in=0.8, p_out=0.005, seed=3)
     rows = [(f"v{a:03}", f"v{b:03}", 1.0) for a, b in graph.edges()]
     edges = spark.createDataFrame(rows, "src STRING, dst STRING, weight DOUBLE")
 
