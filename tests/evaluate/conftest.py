@@ -123,7 +123,8 @@ def run_rows():
     jobs = ("ingest", "clean", "featurize", "build_graph", "train", "recommend", "evaluate")
     return [
         {"job": job, "started": f"2024-01-31 10:0{n}:00", "status": "succeeded", "seconds": 3.5 * n}
-        | {"peak_memory_mb": 900.0 + n, "reads": {"bronze.events": n}, "writes": {"gold.x": n}}
+        | {"peak_memory_mb": 900.0 + n, "reads": {"bronze.events": n}}
+        | {"writes": {"gold.x": n, "gold.never": -1}}  # a table that does not exist
         for n, job in enumerate(jobs, 1)
     ]
 

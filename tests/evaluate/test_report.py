@@ -122,6 +122,8 @@ def test_tables_show_the_figures(page):
     for figure in ("0.4612", "+0.020 (+0.012, +0.028)", "9,000", "bronze.events v3", "90.0%"):
         assert figure in text
     assert "because of Fargo (1996), Fargo, that share Drama, Crime" in text
+    assert "gold.x v1" in text
+    assert "gold.never" not in text
 
 
 def test_a_pipeline_that_has_not_run_gives_an_empty_page(findings):

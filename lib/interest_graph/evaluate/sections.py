@@ -180,4 +180,6 @@ def _points(rows: Rows, name: str) -> list[tuple[float, float]]:
 
 
 def _versions(versions: Mapping[str, int]) -> str:
-    return ", ".join(f"{table} v{version}" for table, version in sorted(versions.items()))
+    """The tables that exist: a job names every table that it may write."""
+    held = sorted((table, version) for table, version in versions.items() if version >= 0)
+    return ", ".join(f"{table} v{version}" for table, version in held)
