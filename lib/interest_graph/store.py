@@ -245,9 +245,9 @@ def _newest_commit(spark: SparkSession, location: str) -> int:
     Delta Transaction Log Protocol, "Delta Log Entries": <version, 20 digits>.json.
     """
     jvm: Any = spark._jvm
-    pattern = jvm.org.apache.hadoop.fs.Path(f"{location}/_delta_log", "[0-9]*.json")
-    system = pattern.getFileSystem(spark._jsc.hadoopConfiguration())
-    names = [status.getPath().getName() for status in system.globStatus(pattern)]
+    log = jvm.org.apache.hadoop.fs.Path(f"{location}/_delta_log")
+    system = log.getFileSystem(spark._jsc.hadoopConfiguration())
+    names = [status.getPath().getName() for status in system.listStatus(log)]
     return max(int(name[:20]) for name in names if re.fullmatch(r"\d{20}\.json", name))
 
 
