@@ -23,10 +23,10 @@ from pyspark.sql import functions as F
 
 from interest_graph.config import TrainConfig
 from interest_graph.evaluate.metrics import average, score_users
-from interest_graph.evaluate.split import split_at_random
 from interest_graph.memory import PeakMemory
 from interest_graph.recommend.topk import gather_histories, top_k
 from interest_graph.session import open_session
+from interest_graph.train.edges import hold_out_edges
 from interest_graph.train.registry import make_model
 
 K = 20
@@ -62,7 +62,7 @@ def read_exam(spark: SparkSession, folder: Path, config: TrainConfig) -> Exam:
     """Both files as frames in memory."""
     train = read_pairs(spark, folder / "train.txt.gz").withColumn("weight", F.lit(1.0))
     train = train.repartition(4, "user_id").cache()
-    edges, validation = split_at_random(train, config.validation.fraction, config.seed)
+    edges, validation = hold_out_edges(train, config.validation.fraction, config.seed)
     test = read_pairs(spark, folder / "test.txt.gz").cache()
     return Exam(edges.cache(), validation.cache(), gather_histories(train).cache(), test)
 

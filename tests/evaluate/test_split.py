@@ -13,7 +13,6 @@ from interest_graph.evaluate.split import (
     count_unknown,
     find_split_ts,
     make_split,
-    split_at_random,
     split_within_items,
 )
 
@@ -58,17 +57,6 @@ def test_split_within_items_depends_on_the_seed_and_not_on_partitions(spark):
 
     assert pairs_of(first) == pairs_of(again)
     assert pairs_of(first) != pairs_of(other)
-
-
-def test_split_at_random_takes_the_asked_share_once(spark):
-    pairs = grid(spark, 100, item_sizes=[100] * 100)
-
-    train, test = split_at_random(pairs.repartition(5), 0.1, seed=3)
-    _, again = split_at_random(pairs.coalesce(1), 0.1, seed=3)
-
-    assert abs(test.count() - 1000) < 120  # four standard deviations of a binomial
-    assert train.count() + test.count() == 10_000
-    assert pairs_of(test) == pairs_of(again)
 
 
 def test_find_split_ts_never_divides_an_instant(spark):

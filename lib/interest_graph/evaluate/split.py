@@ -67,20 +67,6 @@ def split_within_items(
     return train.drop("_place", "_n_train"), test.drop("_place", "_n_train")
 
 
-def split_at_random(
-    pairs: DataFrame, test_fraction: float, seed: int
-) -> tuple[DataFrame, DataFrame]:
-    """Split pairs independently of each other: train, and about `test_fraction` of them.
-
-    pairs: user_id, item_id, one row per pair; further columns are kept. A seeded hash of the pair
-    decides, so the partitioning does not matter.
-    """
-    # xxhash64 is uniform over all 64-bit integers: the lowest share of them is the test part.
-    threshold = int((test_fraction - 0.5) * 2**64)
-    is_test = F.xxhash64(F.lit(seed), *_PAIR) < F.lit(threshold)
-    return pairs.where(~is_test), pairs.where(is_test)
-
-
 def find_split_ts(interactions: DataFrame, train_fraction: float) -> datetime:
     """The whole second at which the test part starts (UTC).
 

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from interest_graph import tables
 from interest_graph.evaluate.judge import judge
 from interest_graph.evaluate.metrics import score_users
-from interest_graph.evaluate.split import Split, count_unknown, make_split, split_at_random
+from interest_graph.evaluate.split import Split, count_unknown, make_split
 from interest_graph.graph import weigh
 from interest_graph.graph.build import prune_edges
 from interest_graph.graph.scratch import scratch
@@ -26,6 +26,7 @@ from interest_graph.recommend.cold_start import gather_all_histories
 from interest_graph.recommend.graph import user_item_edges
 from interest_graph.recommend.topk import top_k
 from interest_graph.store import absolute
+from interest_graph.train.edges import hold_out_edges
 from interest_graph.train.registry import make_model
 
 Keep = Callable[[DataFrame], DataFrame]
@@ -74,7 +75,7 @@ def _prepare(job: Job, split: Split, keep: Keep) -> Exam | None:
         console.print(f"{split.name}: left out, no user has both a train and a hold-out part")
         return None
     config = job.settings.train  # the same recipe as the train job's
-    edges, validation = split_at_random(weighed, config.validation.fraction, config.seed)
+    edges, validation = hold_out_edges(weighed, config.validation.fraction, config.seed)
     everyone = gather_all_histories(weighed, interactions=train)
     histories = everyone.join(hold_out.select("user_id"), on="user_id", how="left_semi")
     return Exam(split, keep(edges), keep(validation), keep(histories), hold_out, n_users, n_items)

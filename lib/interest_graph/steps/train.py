@@ -12,12 +12,11 @@ from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.contract import Table
-from interest_graph.evaluate.split import split_at_random
 from interest_graph.graph.version import newest_version
 from interest_graph.job import Job, Step
 from interest_graph.recommend.graph import user_item_edges
 from interest_graph.store import absolute
-from interest_graph.train.edges import count_edges
+from interest_graph.train.edges import count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.registry import make_model
 
@@ -32,7 +31,7 @@ def run(job: Job) -> None:
     model_run = _name_run(job, graph_version)
     folder = f"{absolute(job.settings.warehouse.table_root)}/_training/{model_run}"
     with job.phase(f"fitting {config.model}"):
-        fit_edges, held_out = split_at_random(edges, config.validation.fraction, config.seed)
+        fit_edges, held_out = hold_out_edges(edges, config.validation.fraction, config.seed)
         model = make_model(config.model, job.spark, config, folder)
         fitted = model.fit(fit_edges, held_out)
     with job.phase("writing the model"):

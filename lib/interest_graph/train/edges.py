@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from interest_graph.errors import TrainingError
+
+# Users with so many edges give at least one of them for validation.
+_GIVES_ONE = 5
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,26 @@ def count_edges(edges: DataFrame) -> EdgeCounts:
     if counts is None or counts[0] == 0:
         raise TrainingError("there are no user-item edges to train on")
     return EdgeCounts(*counts)
+
+
+def hold_out_edges(edges: DataFrame, fraction: float, seed: int) -> tuple[DataFrame, DataFrame]:
+    """Split edges into those to fit to and about `fraction` of each user's for validation.
+
+    edges: user_id, item_id, one row per pair; further columns are kept. Every user with five edges
+    or more gives at least one: drawn over all edges alike, the validation would be of the users
+    with long histories, whose best settings are not everybody's. Users with fewer give one with
+    probability fraction * n. Seeded hashes decide, so the partitioning does not matter.
+    """
+    by_user = Window.partitionBy("user_id")
+    n_edges = F.count("*").over(by_user)
+    place = F.row_number().over(by_user.orderBy(F.xxhash64(F.lit(seed), "item_id"), "item_id"))
+    # xxhash64 is uniform over all 64-bit integers: this maps it to [0, 1).
+    draw = F.xxhash64(F.lit(seed), "user_id") / F.lit(2.0**64) + 0.5
+    n_given = F.greatest(F.floor(n_edges * fraction + draw), (n_edges >= _GIVES_ONE).cast("bigint"))
+    drawn = edges.withColumns({"_place": place, "_n_given": n_given})
+    is_held_out = F.col("_place") <= F.col("_n_given")
+    kept, given = drawn.where(~is_held_out), drawn.where(is_held_out)
+    return kept.drop("_place", "_n_given"), given.drop("_place", "_n_given")
 
 
 def with_validation(edges: DataFrame, validation: DataFrame | None) -> DataFrame:

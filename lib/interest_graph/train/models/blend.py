@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
-from interest_graph.train.edges import EdgeCounts, count_edges
+from interest_graph.train.edges import EdgeCounts, count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
 from interest_graph.train.scores import rank_held_out
@@ -118,10 +118,7 @@ def _fit_without(model: Model, known: DataFrame, config: TrainConfig) -> FittedM
 
 
 def _hold_out(edges: DataFrame, config: TrainConfig) -> tuple[DataFrame, DataFrame]:
-    """Edges and held-out edges, told apart by a hash of their ids."""
-    draw = F.pmod(F.xxhash64("user_id", "item_id", F.lit(config.seed)), F.lit(1_000_000))
-    is_held_out = draw < int(config.validation.fraction * 1_000_000)
-    return edges.where(~is_held_out), edges.where(is_held_out)
+    return hold_out_edges(edges, config.validation.fraction, config.seed)
 
 
 def _release(model: FittedModel) -> None:
