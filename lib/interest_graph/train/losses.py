@@ -8,22 +8,37 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
+# A logit that takes no share, and finite: a user may have every item of a pool.
+_NEVER = -1e9
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Negatives that all pairs of a batch share, compared once with each of its M distinct users.
+
+    firsts: a pair of each distinct user, int64[M]; owners: the distinct user of each pair,
+    int64[B]; seen: bool[M, N], pool items that the user has; log_odds: float32[N], log of how
+    often the pool is expected to hold the item.
+    """
+
+    firsts: torch.Tensor
+    owners: torch.Tensor
+    seen: torch.Tensor
+    log_odds: torch.Tensor
+
 
 @dataclass(frozen=True)
 class Batch:
     """What one step looks at, B pairs of user and item.
 
     users: rows of the shard, int64[B]; positives: items they have, int64[B]; negatives: an item
-    that each lacks, int64[B], or a pool for all of them, int64[N].
-    seen: bool[B, N], pool items that the user has; log_odds: float32[N], log of how often the
-    pool is expected to hold the item. Both are there where there is a pool.
+    that each lacks, int64[B], or the items of a pool for all of them, int64[N].
     """
 
     users: torch.Tensor
     positives: torch.Tensor
     negatives: torch.Tensor
-    seen: torch.Tensor | None = None
-    log_odds: torch.Tensor | None = None
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,7 @@ class Objective:
     def slopes(self, U: torch.Tensor, V: torch.Tensor, N: torch.Tensor, batch: Batch) -> Slopes:
         """The loss without the weight decay."""
         if self.loss == "softmax":
-            return sampled_softmax(U, V, N, batch, self.temperature)
+            return sampled_softmax(U, V, N, batch.pool, self.temperature)
         return personalised_ranking(U, V, N)
 
 
@@ -66,24 +81,27 @@ def personalised_ranking(U: torch.Tensor, V: torch.Tensor, N: torch.Tensor) -> S
 
 
 def sampled_softmax(
-    U: torch.Tensor, V: torch.Tensor, pool: torch.Tensor, batch: Batch, temperature: float
+    U: torch.Tensor, V: torch.Tensor, N: torch.Tensor, pool: Pool | None, temperature: float
 ) -> Slopes:
     """-mean log of the positive's share among itself and the pool's items that the user lacks.
 
     Pool items count by how rarely they are drawn, so that the pool stands for all items:
     logit = <u, n> / temperature - log_odds (Bengio & Senecal, 2008; Yi et al., RecSys 2019).
-    U, V: float32[B, d]; pool: float32[N, d].
+    A pair's share is sigmoid(its logit - log-sum-exp of its user's pool), so that users meet the
+    pool once however many pairs they have. U, V: float32[B, d]; N: float32[N, d].
     """
     import torch
 
-    if batch.seen is None or batch.log_odds is None:
+    if pool is None:
         raise ValueError("softmax compares with a pool of items, not with one item a pair")
-    positive = (U * V).sum(dim=1, keepdim=True) / temperature
-    logits = U @ pool.T / temperature - batch.log_odds
-    logits = logits.masked_fill(batch.seen, -torch.inf)
-    everything = torch.cat([positive, logits], dim=1)
-    loss = -torch.log_softmax(everything, dim=1)[:, 0].mean()
-    shares = torch.softmax(everything, dim=1) / (len(U) * temperature)
-    pull = shares[:, :1] - 1 / (len(U) * temperature)
-    push = shares[:, 1:]
-    return Slopes(loss, pull * V + push @ pool, pull * U, push.T @ U)
+    owners = U[pool.firsts]
+    logits = torch.addmm(-pool.log_odds, owners, N.T, alpha=1 / temperature)
+    logits = logits.masked_fill_(pool.seen, _NEVER)
+    against = logits.logsumexp(dim=1)
+    margin = (U * V).sum(dim=1) / temperature - against[pool.owners]
+    loss = -torch.nn.functional.logsigmoid(margin).mean()
+    pull = -torch.sigmoid(-margin) / (len(U) * temperature)
+    push = torch.zeros_like(against).index_add_(0, pool.owners, -pull)
+    shares = logits.sub_(against[:, None]).exp_().mul_(push[:, None])
+    at_users = (pull[:, None] * V).index_add_(0, pool.firsts, shares @ N)
+    return Slopes(loss, at_users, pull[:, None] * U, shares.T @ owners)

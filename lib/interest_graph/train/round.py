@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from interest_graph.arrays import Arrays
-from interest_graph.train.device import task_device
+from interest_graph.train.device import device_of_shard
 from interest_graph.train.gcn import ShardGCN, array, dump_shard, first_state, load_shard
-from interest_graph.train.losses import Batch, Objective
+from interest_graph.train.losses import Batch, Objective, Pool
 from interest_graph.train.negatives import Sampler, chances_of, slices
 from interest_graph.train.normalise import csr, normalised
 from interest_graph.train.ranking import mean_ndcg, sample_users
@@ -75,7 +75,8 @@ def start_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: RoundPlan
         users = plan.start_scale * rng.standard_normal((R.shape[0], dimension), dtype=np.float32)
     state = first_state(users.astype(np.float32), n_items, plan.n_layers)
     nothing = np.zeros_like(state["own"])
-    model = load_shard(R, state, {"items": shared["items"], "totals": nothing}, task_device())
+    first = {"items": shared["items"], "totals": nothing}
+    model = load_shard(R, state, first, device_of_shard(shard_id))
     return dump_shard(model)
 
 
@@ -88,7 +89,7 @@ def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: RoundPlan
     """
     started = time.monotonic()
     R = normalised(shard, shared)
-    model = load_shard(R, shard, shared, task_device())
+    model = load_shard(R, shard, shared, device_of_shard(shard_id))
     ndcg_sum, n_users = _measure(model, shard, plan)
     loss = _train(model, shard, shared, shard_id, plan)
     delta = array(model.items) - shared["items"]
@@ -127,13 +128,25 @@ def _batches(
     wants_pool = plan.objective.loss == "softmax"
     negatives = None if wants_pool else sampler.negatives(users, rng)
     for part in slices(len(users), plan.batch_size):
-        arrays = [users[part], positives[part]]
         if negatives is not None:
-            arrays.append(negatives[part])
+            drawn, shared = negatives[part], None
         else:
-            pool, log_odds = sampler.pool(plan.n_negatives, rng)
-            arrays += [pool, sampler.seen(users[part], pool), log_odds.astype(np.float32)]
-        yield Batch(*[torch.from_numpy(array).to(device) for array in arrays])
+            drawn, shared = _pool(sampler, users[part], plan.n_negatives, rng, device)
+        ids = (users[part], positives[part], drawn)
+        whose, those, lacked = (torch.from_numpy(numbers).to(device) for numbers in ids)
+        yield Batch(whose, those, lacked, shared)
+
+
+def _pool(
+    sampler: Sampler, users: np.ndarray, size: int, rng: np.random.Generator, device: torch.device
+) -> tuple[np.ndarray, Pool]:
+    """Items drawn for all pairs of a batch, and which of its users have them."""
+    import torch
+
+    drawn, log_odds = sampler.pool(size, rng)
+    distinct, firsts, owners = np.unique(users, return_index=True, return_inverse=True)
+    arrays = (firsts, owners, sampler.seen(distinct, drawn), log_odds.astype(np.float32))
+    return drawn, Pool(*[torch.from_numpy(array).to(device) for array in arrays])
 
 
 def _measure(model: ShardGCN, shard: Arrays, plan: RoundPlan) -> tuple[float, int]:
