@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 import pandas as pd
-from pyspark import TaskContext
 from pyspark.errors import PythonException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from interest_graph.device import task_device
 from interest_graph.errors import EnvironmentProblem
 from interest_graph.features.encoder import encode, load_encoder
 
@@ -62,15 +62,8 @@ def _encoding(
 ) -> Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]:
     def encode_batches(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
-            model = load_encoder(encoder, _device())
+            model = load_encoder(encoder, task_device())
             vectors = encode(batch["text"].tolist(), model, batch_size)
             yield batch.drop(columns="text").assign(vector=list(vectors))
 
     return encode_batches
-
-
-def _device() -> str:
-    """The GPU that Spark assigned to the task, if any."""
-    context = TaskContext.get()
-    gpu = context.resources().get("gpu") if context is not None else None
-    return f"cuda:{gpu.addresses[0]}" if gpu is not None else "cpu"

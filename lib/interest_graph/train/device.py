@@ -1,16 +1,14 @@
-"""Where a worker computes."""
+"""Where a shard is trained."""
 
 from __future__ import annotations
 
+from interest_graph.device import task_device
+from interest_graph.errors import EnvironmentProblem, TrainingError
 
-def task_device() -> str:
-    """The GPU that Spark assigned to this task, else the CPU.
 
-    Spark's custom resource scheduling gives each task the addresses it may use
-    (spark.task.resource.gpu.amount); see conf/spark/gpu.conf.
-    """
-    from pyspark import TaskContext
-
-    context = TaskContext.get()
-    gpus = context.resources().get("gpu") if context is not None else None
-    return f"cuda:{gpus.addresses[0]}" if gpus else "cpu"
+def device_of_shard(shard_id: int) -> str:
+    """`task_device`, where an error names the shard."""
+    try:
+        return task_device()
+    except EnvironmentProblem as problem:
+        raise TrainingError(str(problem), shard_id) from problem

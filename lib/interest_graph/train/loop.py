@@ -21,6 +21,7 @@ from interest_graph.train.normalise import CSR_NAMES, HELD_NAMES
 from interest_graph.train.packing import PACKED_COLUMNS
 from interest_graph.train.round import STATE_NAMES, RoundPlan, report_of, start_shard, train_shard
 from interest_graph.train.shard import ShardedGraph
+from interest_graph.train.worker_errors import naming_the_shard
 
 _LOG = "log_"
 
@@ -124,7 +125,8 @@ class Rounds:
             path = self.checkpoints.shards_path(number)
             # Random floats neither compress nor repeat.
             writer = rows.write.mode("overwrite").option("compression", "none")
-            writer.option("parquet.enable.dictionary", "false").parquet(path)
+            with naming_the_shard():
+                writer.option("parquet.enable.dictionary", "false").parquet(path)
         exchanged = F.col("name").isin("own", "delta") | F.col("name").startswith(_LOG)
         return item_sums(self.shards(number).where(exchanged))
 
