@@ -48,7 +48,7 @@ class LocalEaseConfig(Section):
     """EASE on each item's nearest neighbours, for catalogues of any size."""
 
     neighbours: PositiveInt = 100  # items in each regression
-    user_exponent: NonNegativeFloat = 0.3  # a user counts with degree ** -user_exponent
+    user_exponent: NonNegativeFloat = 0.5  # a user counts with degree ** -user_exponent
     l2: Annotated[list[PositiveFloat], Field(min_length=1)] = [5.0]
     item_exponent: NonNegativeFloat = 0.5  # L2 strength of an item: l2 * n_users ** item_exponent
 
@@ -65,7 +65,12 @@ class GraphFilterConfig(Section):
 class BlendConfig(Section):
     """Models whose scores are summed; weights are learnt on validation pairs."""
 
-    sources: Annotated[list[SourceName], Field(min_length=1)] = ["ease", "local_ease", "als"]
+    sources: Annotated[list[SourceName], Field(min_length=1)] = [
+        "ease",
+        "local_ease",
+        "graph_filter",
+        "als",
+    ]
 
 
 class ValidationConfig(Section):
@@ -73,4 +78,4 @@ class ValidationConfig(Section):
 
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of the edges, held out by train
     k: PositiveInt = 20  # NDCG at this list length decides
-    users: PositiveInt = 2000  # at most so many users are looked at
+    users: PositiveInt = 5000  # at most so many users are looked at
