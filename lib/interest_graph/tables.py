@@ -348,6 +348,26 @@ SHARDS = Table(
     partition_by=("model_run",),
 )
 
+PARTITION = Table(
+    name="model.partition",
+    columns="""
+        model_run    STRING NOT NULL COMMENT 'training run',
+        shard_id     INT NOT NULL COMMENT 'shard; -1 for figures of the whole graph',
+        n_users      BIGINT NOT NULL COMMENT 'its users',
+        n_edges      BIGINT NOT NULL COMMENT 'its edges: all edges of its users',
+        n_items      BIGINT NOT NULL COMMENT 'items that its users know',
+        expected_mb  DOUBLE NOT NULL COMMENT 'memory that its worker is expected to need',
+        imbalance    DOUBLE NOT NULL COMMENT 'its bytes by the mean; of the whole: the largest',
+        replication  DOUBLE COMMENT 'shards that an item is in, on average; on the whole row',
+        shared_edges DOUBLE COMMENT 'share of the edges whose item other shards have too',
+        n_hubs       BIGINT COMMENT 'items that a tenth of the users know or more',
+        hubs         ARRAY<STRING> COMMENT 'the best known of them, item_id'""",
+    key=("model_run", "shard_id"),
+    writer="train",
+    comment="How even the shards of a run are, and what they share",
+    partition_by=("model_run",),
+)
+
 EMBEDDINGS = Table(
     name="model.embeddings",
     columns="""

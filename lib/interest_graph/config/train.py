@@ -39,7 +39,8 @@ class TrainConfig(Section):
         "lightgcn",
         "blend",
     ] = "lightgcn"
-    n_shards: PositiveInt = 2
+    n_shards: PositiveInt | None = 2  # null: as many as keep worker_mb, 2 at least
+    sharding: Literal["hash", "community"] = "hash"  # community: a shard's users share items
     dimension: PositiveInt = 64  # length of an embedding
     n_layers: PositiveInt = 3  # graph convolutions
     start: Literal["spectral", "random"] = "spectral"  # of LightGCN's vectors

@@ -17,6 +17,7 @@ from interest_graph.evaluate.graph_sections import (
     shape_section,
 )
 from interest_graph.evaluate.report import Grid, Page, Section, Tile
+from interest_graph.evaluate.shard_section import shard_section
 from interest_graph.evaluate.standings import by_split, quality_section, words
 
 Row = Mapping[str, Any]
@@ -29,8 +30,8 @@ class Findings:
 
     runs: newest row of ops.runs of each job, `started` being its start as text; cleaning: row
     counts of the newest clean run that took something in; graph: graph.metrics of one version;
-    training: model.training_log of one run; metrics: gold.metrics; recommendations: user_id, rank,
-    title, reason, strategy; ego: of a user; item: of an item.
+    training: model.training_log of one run; partition: its model.partition; metrics: gold.metrics;
+    recommendations: user_id, rank, title, reason, strategy; ego: of a user; item: of an item.
     """
 
     project: str
@@ -39,6 +40,7 @@ class Findings:
     cleaning: Mapping[str, int] = field(default_factory=dict)
     graph: Rows = ()
     training: Rows = ()
+    partition: Rows = ()
     metrics: Rows = ()
     recommendations: Rows = ()
     communities: Communities | None = None
@@ -53,6 +55,7 @@ def make_page(findings: Findings) -> Page:
         shape_section(findings.graph),
         community_section(findings.communities),
         _training(findings.training),
+        shard_section(findings.partition),
         quality_section(findings.metrics),
         ego_section(findings.ego),
         item_section(findings.item),

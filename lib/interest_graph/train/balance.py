@@ -1,25 +1,31 @@
-"""How evenly the shards are cut, and what memory a worker will need."""
+"""How evenly the shards are cut, how much they share, and what memory a worker will need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pyspark.sql import DataFrame
 
+from interest_graph.arrays import Arrays, shipping
 from interest_graph.errors import ConfigError
+from interest_graph.train.budget import Costs
+from interest_graph.train.exchange import item_sums, run_on_shards
 from interest_graph.train.packing import unpack
 from interest_graph.train.shard import ShardedGraph
 
+PARTITION_COLUMNS = """
+    shard_id INT, n_users BIGINT, n_edges BIGINT, n_items BIGINT, expected_mb DOUBLE,
+    imbalance DOUBLE, replication DOUBLE, shared_edges DOUBLE, n_hubs BIGINT, hubs ARRAY<STRING>"""
+
 _COLUMNS = "shard_id INT, n_users BIGINT, n_edges BIGINT, n_items BIGINT"
 
-# A worker with torch and Arrow loaded, before it has any data: rough, from peaks near 700 MB.
-_WORKER_MB = 500
-# Arrays of one row a vertex that live at the same time: parameters, moments, gradients, sums.
-_USER_ARRAYS, _ITEM_ARRAYS = 9, 14
-# A matrix entry: number and weight, both ways, as received, scaled and on the device.
-_EDGE_BYTES = 40
+# An item that this share of all users know is in every shard, whatever the order.
+_HUB_SHARE = 0.1
+_LISTED_HUBS = 20
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,16 @@ class ShardSize:
 class Balance:
     """The partition of a graph into shards.
 
-    No edge is cut: a user's edges stay together, what is shared are items. replication: shards
-    that an item is in, on average; imbalance: the largest shard's edges by the mean.
+    No edge is cut: a user's edges stay together, what is shared are items. costs: of the work that
+    the shards are for; shared_edges: share of the edges whose item lies in several shards;
+    hubs: the items that a tenth of all users know or more, best known first.
     """
 
     shards: tuple[ShardSize, ...]
     n_items: int
+    costs: Costs
+    shared_edges: float = 0.0
+    hubs: tuple[str, ...] = ()
 
     @property
     def replication(self) -> float:
@@ -50,34 +60,79 @@ class Balance:
 
     @property
     def imbalance(self) -> float:
-        """Edges of the largest shard by the mean; 1 is perfect."""
-        edges = [shard.n_edges for shard in self.shards]
-        return max(edges) / max(1.0, float(np.mean(edges)))
+        """Bytes of the largest shard by the mean; 1 is perfect."""
+        return max(self._relative(shard) for shard in self.shards)
 
-    def worker_mb(self, shard: ShardSize, dimension: int, n_layers: int) -> float:
-        """Memory that training the shard is expected to need, in MiB."""
-        vector = 4 * dimension
-        users = shard.n_users * vector * _USER_ARRAYS
-        items = self.n_items * vector * (_ITEM_ARRAYS + 2 * n_layers)
-        return _WORKER_MB + (users + items + shard.n_edges * _EDGE_BYTES) / 2**20
+    def worker_mb(self, shard: ShardSize) -> float:
+        """Memory that a worker is expected to need for the shard, in MiB."""
+        return self.costs.worker_mb(shard.n_users, shard.n_edges, self.n_items)
 
-    def require_memory(self, budget_mb: float, dimension: int, n_layers: int) -> None:
+    def require_memory(self, budget_mb: float) -> None:
         """Raise ConfigError when a shard would not fit its worker."""
-        needs = {s.shard_id: self.worker_mb(s, dimension, n_layers) for s in self.shards}
-        largest = max(needs, key=lambda shard_id: needs[shard_id])
-        if needs[largest] > budget_mb:
+        largest = max(self.shards, key=self.worker_mb)
+        needed = self.worker_mb(largest)
+        if needed > budget_mb:
             raise ConfigError(
                 "train.worker_mb",
-                f"shard {largest} needs about {needs[largest]:.0f} MB of the {budget_mb:.0f} MB; "
-                "use more shards or a smaller dimension",
+                f"shard {largest.shard_id} needs about {needed:.0f} MB of the {budget_mb:.0f} MB; "
+                "use more shards (train.n_shards: null) or a smaller dimension",
             )
 
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Rows of PARTITION_COLUMNS: one a shard, and one of the whole, whose shard_id is -1."""
+        hubs = len(self.hubs), list(self.hubs[:_LISTED_HUBS])
+        whole = ShardSize(
+            shard_id=-1,
+            n_users=sum(shard.n_users for shard in self.shards),
+            n_edges=sum(shard.n_edges for shard in self.shards),
+            n_items=self.n_items,
+        )
+        expected = max(map(self.worker_mb, self.shards))
+        return [
+            *(
+                (*astuple(s), self.worker_mb(s), self._relative(s), *[None] * 4)
+                for s in self.shards
+            ),
+            (*astuple(whole), expected, self.imbalance, self.replication, self.shared_edges, *hubs),
+        ]
 
-def measure_balance(graph: ShardedGraph) -> Balance:
-    """Count each shard's users, edges and items; one small job."""
+    def _relative(self, shard: ShardSize) -> float:
+        sizes = [self.costs.shard_bytes(s.n_users, s.n_edges) for s in self.shards]
+        return self.costs.shard_bytes(shard.n_users, shard.n_edges) / float(np.mean(sizes))
+
+
+def measure_balance(graph: ShardedGraph, costs: Costs) -> Balance:
+    """Count each shard's users, edges and items, and the items that shards share; two jobs."""
     rows = graph.rows.where("name IN ('indptr', 'items')").mapInArrow(_sizes, _COLUMNS)
-    sizes = sorted(rows.collect())
-    return Balance(tuple(ShardSize(*map(int, row)) for row in sizes), len(graph.items))
+    shards = tuple(ShardSize(*map(int, row)) for row in sorted(rows.collect()))
+    with shipping(graph.spark, {}) as nothing:
+        counts = item_sums(run_on_shards(graph, _presence, nothing, ["items"]))
+    known, n_shards = counts["n_edges"], counts["n_shards"]
+    return Balance(
+        shards=shards,
+        n_items=len(graph.items),
+        costs=costs,
+        shared_edges=float(known[n_shards > 1].sum() / known.sum()),
+        hubs=_hubs(graph, known),
+    )
+
+
+def partition_frame(graph: ShardedGraph, balance: Balance) -> DataFrame:
+    """The balance as PARTITION_COLUMNS."""
+    return graph.spark.createDataFrame(balance.rows(), PARTITION_COLUMNS)
+
+
+def _hubs(graph: ShardedGraph, n_users: np.ndarray) -> tuple[str, ...]:
+    """n_users: of each item."""
+    best_known = np.argsort(-n_users, kind="stable")
+    hubs = best_known[n_users[best_known] >= _HUB_SHARE * graph.n_users]
+    return tuple(graph.items.ids[item] for item in hubs)
+
+
+def _presence(_: int, shard: Arrays, shared: Arrays) -> Arrays:
+    """By item: its edges in the shard, and whether it has any."""
+    n_edges = np.bincount(shard["items"], minlength=len(shared["degrees"])).astype(np.float32)
+    return {"n_edges": n_edges, "n_shards": (n_edges > 0).astype(np.float32)}
 
 
 def _sizes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

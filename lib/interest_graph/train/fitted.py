@@ -23,7 +23,8 @@ class FittedModel:
     user_vectors, item_vectors: key (user_id or item_id), vector ARRAY<FLOAT> of one length.
     item_weights: src (item j of the history), dst (scored item i), weight; item ids.
     log: rows of model.training_log without model_run.
-    shards: user_id, shard_id, n_edges, of models that train on shards.
+    shards: user_id, shard_id, n_edges, of models that train on shards; partition: how even the
+    shards are and what they share, rows of model.partition without model_run.
     """
 
     name: str
@@ -32,6 +33,7 @@ class FittedModel:
     item_weights: DataFrame | None = None
     log: DataFrame | None = None
     shards: DataFrame | None = None
+    partition: DataFrame | None = None
 
 
 class Model(Protocol):

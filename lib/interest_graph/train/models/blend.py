@@ -109,6 +109,7 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
         item_weights=_summed(weights),
         log=log,
         shards=next((model.shards for model, _ in parts if model.shards is not None), None),
+        partition=next((m.partition for m, _ in parts if m.partition is not None), None),
     )
 
 

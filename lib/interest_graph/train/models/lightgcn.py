@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.config import TrainConfig
 from interest_graph.train.balance import measure_balance
+from interest_graph.train.budget import training_costs
 from interest_graph.train.checkpoint import Checkpoints
 from interest_graph.train.exchange import gram, item_sums, run_on_shards, user_rows
 from interest_graph.train.fitted import FittedModel
@@ -22,8 +23,9 @@ from interest_graph.train.loop import Progress, Rounds, log_rows
 from interest_graph.train.losses import Objective
 from interest_graph.train.models.spectral import fitted_vectors, spectrum_of, stored
 from interest_graph.train.normalise import SYMMETRIC, Scaling, normalised
+from interest_graph.train.partition import partition
 from interest_graph.train.round import RoundPlan
-from interest_graph.train.shard import ShardedGraph, shard_graph
+from interest_graph.train.shard import ShardedGraph
 from interest_graph.train.spectrum import Spectrum
 from interest_graph.train.trials import LOG_COLUMNS
 
@@ -48,25 +50,27 @@ class LightGCN:
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to the edges, from the last finished round of the same run where there is one."""
         config = self.config
-        graph = shard_graph(edges, config.n_shards, held_out=validation, seed=config.seed)
+        costs = training_costs(config.dimension, config.n_layers)
+        graph = partition(edges, validation, config, costs)
         try:
-            balance = measure_balance(graph)
-            balance.require_memory(config.worker_mb, config.dimension, config.n_layers)
+            balance = measure_balance(graph, costs)
+            balance.require_memory(config.worker_mb)
             rounds = self._rounds(graph)
             progress = rounds.run(lambda: self._start(graph))
             users, items = self._final_vectors(graph, rounds, progress.best)
-            return fitted_vectors(self.name, graph, users, items, self._log(progress))
+            log = self._log(progress)
+            return fitted_vectors(self.name, graph, balance, users, items, log)
         finally:
             graph.release()
 
     def _rounds(self, graph: ShardedGraph) -> Rounds:
         config = self.config
         settings = config.model_dump_json()
-        content = [settings, graph.n_users, graph.n_edges, graph.degrees.digest]
+        content = [settings, graph.n_users, graph.n_edges, graph.n_shards, graph.degrees.digest]
         fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()
         return Rounds(
             graph=graph,
-            plan=plan_of(config),
+            plan=plan_of(config, graph.n_shards),
             checkpoints=Checkpoints(Path(self.work_dir), fingerprint),
             max_rounds=config.max_rounds,
             patience=config.patience,
@@ -120,7 +124,7 @@ def _tell(number: int, progress: Progress) -> None:
     )
 
 
-def plan_of(config: TrainConfig) -> RoundPlan:
+def plan_of(config: TrainConfig, n_shards: int) -> RoundPlan:
     """What a round does, from the settings."""
     return RoundPlan(
         n_layers=config.n_layers,
@@ -130,7 +134,7 @@ def plan_of(config: TrainConfig) -> RoundPlan:
         seed=config.seed,
         start_scale=config.start_scale,
         validation_k=config.validation.k,
-        validation_users=-(-config.validation.users // config.n_shards),
+        validation_users=-(-config.validation.users // n_shards),
         objective=Objective(
             loss=config.loss,
             temperature=config.temperature,

@@ -12,10 +12,13 @@ from pyspark.sql import DataFrame, SparkSession
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.config import TrainConfig
+from interest_graph.train.balance import Balance, measure_balance, partition_frame
+from interest_graph.train.budget import product_costs
 from interest_graph.train.exchange import gram, user_rows
 from interest_graph.train.fitted import VECTOR_COLUMNS, FittedModel
 from interest_graph.train.normalise import Scaling, normalised
-from interest_graph.train.shard import ShardedGraph, shard_graph
+from interest_graph.train.partition import partition
+from interest_graph.train.shard import ShardedGraph
 from interest_graph.train.spectrum import Spectrum, leading_spectrum
 
 
@@ -36,8 +39,11 @@ class Spectral:
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to the edges and the validation pairs: nothing is chosen on the latter."""
         config = self.config
-        graph = shard_graph(edges, config.n_shards, held_out=validation, seed=config.seed)
+        costs = product_costs(config.dimension)
+        graph = partition(edges, validation, config, costs)
         try:
+            balance = measure_balance(graph, costs)
+            balance.require_memory(config.worker_mb)
             scaling = Scaling(with_held_out=True)
             spectrum = spectrum_of(graph, config, scaling)
             degrees = graph.items.all_degrees[:, None]
@@ -46,7 +52,7 @@ class Spectral:
             with shipping(self.spark, {"Y": spectrum.vectors}) as shared:
                 rows = user_rows(graph, kernel, shared, scaling.names)
                 users = stored(rows, self.work_dir)
-            return fitted_vectors(self.name, graph, users, items)
+            return fitted_vectors(self.name, graph, balance, users, items)
         finally:
             graph.release()
 
@@ -78,6 +84,7 @@ def stored(users: DataFrame, work_dir: str) -> DataFrame:
 def fitted_vectors(
     name: str,
     graph: ShardedGraph,
+    balance: Balance,
     users: DataFrame,
     items: np.ndarray,
     log: DataFrame | None = None,
@@ -90,4 +97,5 @@ def fitted_vectors(
         item_vectors=graph.spark.createDataFrame(rows, VECTOR_COLUMNS),
         log=log,
         shards=users.selectExpr("key AS user_id", "shard_id", "n_edges"),
+        partition=partition_frame(graph, balance),
     )
