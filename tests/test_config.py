@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from interest_graph.config import Settings, load_settings
+from interest_graph.config import Settings, change_train, load_settings
 from interest_graph.errors import ConfigError
 
 
@@ -95,3 +95,60 @@ def test_the_reference_file_holds_every_setting_at_its_default():
 
     assert load_settings(reference) == Settings()
     assert listed == keys(Settings().model_dump(mode="json"))
+
+
+SPACES = [
+    ("train.lerning_rate: {kind: float, low: 1, high: 2}", "train.lerning_rate: unknown setting, "),
+    ("train.dimension: {kind: int, low: 0, high: 8}", "train.dimension: 0: input should be great"),
+    ("train.loss: {kind: categorical, choices: [bpr, hinge]}", "train.loss: 'hinge': input should"),
+    ("train.dimension: {kind: float, low: 4.5, high: 8}", "train.dimension: 4.5: input should be"),
+    ("train.dropout: {kind: float, low: 0.5}", "train.dropout: the section: float takes low and"),
+    ("train.dropout: {kind: float, low: 0, high: 1, log: true}", "above 0 for log"),
+    ("train.n_layers: {kind: int, low: 1.5, high: 2}", "must be whole numbers"),
+    ("train.loss: {kind: categorical}", "categorical takes choices and nothing else"),
+    ("train.loss: {kind: any, choices: [bpr]}", "tune.space.train.loss.kind: 'any': input should"),
+    ("graph.min_weight: {kind: float, low: 0, high: 1}", "graph.min_weight is no setting of train"),
+    ("train.validation.k: {kind: int, low: 1, high: 9}", "train.validation.k cannot be tuned"),
+]
+
+
+@pytest.mark.parametrize(("space", "message"), SPACES)
+def test_a_wrong_search_space_is_one_line(write, space, message):
+    with pytest.raises(ConfigError) as error:
+        load_settings(write(f"tune: {{space: {{{space}}}}}"))
+
+    assert str(error.value).startswith("tune.space")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_later_file_overrides_sections_key_by_key(tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "project: a\ntrain: {dimension: 8, ease: {l2: [1.0, 2.0]}, seed: 1}"
+    )
+    (tmp_path / "b.yaml").write_text("train: {dimension: 16, ease: {l2: [3.0]}}")
+
+    settings = load_settings([tmp_path / "a.yaml", tmp_path / "b.yaml"], ["train.seed=2"])
+
+    assert settings.project == "a"
+    assert (settings.train.dimension, settings.train.ease.l2, settings.train.seed) == (16, [3.0], 2)
+
+
+def test_a_changed_setting_that_is_a_list_of_candidates_takes_one_value():
+    train = change_train(Settings().train, {"train.als.rank": 8, "train.model": "als"})
+
+    assert (train.als.rank, train.model, train.als.alpha) == (
+        [8],
+        "als",
+        Settings().train.als.alpha,
+    )
+    with pytest.raises(ConfigError, match=r"^train.als.rnak: unknown setting, did you mean rank"):
+        change_train(train, {"train.als.rnak": 8})
+
+
+def test_the_example_search_space_is_valid_on_top_of_an_example():
+    conf = Path(__file__).parents[1] / "conf"
+
+    settings = load_settings([conf / "ml-100k.yaml", conf / "tune.yaml"])
+
+    assert (settings.project, len(settings.tune.space)) == ("ml-100k", 5)

@@ -45,7 +45,10 @@ app.add_typer(cluster_app, name="cluster")
 State = Annotated[
     Path, typer.Option("--state", help="Folder for logs, process ids and spark.conf.")
 ]
-Config = Annotated[Path, typer.Option("--config", help="The pipeline's YAML file.")]
+Config = Annotated[
+    list[Path],
+    typer.Option("--config", "-c", help="The pipeline's YAML file; a further one overrides it."),
+]
 AsOf = Annotated[
     datetime | None,
     typer.Option(help="See nothing later than this (UTC); default: the YAML's, or now."),
@@ -109,7 +112,7 @@ def _step_command(names: list[str]) -> Callable[..., None]:
         def work() -> None:
             spark_settings = read_properties(properties_file) if properties_file else None
             job = Job.open(
-                str(config),
+                config,
                 overrides=overrides,
                 as_of=as_of,
                 spark_settings=spark_settings,
@@ -164,7 +167,7 @@ def _escaped(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-for _name in (*STEPS, "diff", "fit_caps", "generate", "maintain"):
+for _name in (*STEPS, "diff", "fit_caps", "generate", "maintain", "tune"):
     app.command(_name.replace("_", "-"), help=f"Run the {_name} job.")(_step_command([_name]))
 app.command("run-all", help=_RUN_ALL_HELP)(_step_command(list(STEPS)))
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
 import structlog
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -62,7 +63,7 @@ class Job:
     @classmethod
     def open(
         cls,
-        config: str,
+        config: str | Path | Sequence[str | Path],
         *,
         overrides: Sequence[str] = (),
         as_of: datetime | None = None,
@@ -71,7 +72,8 @@ class Job:
     ) -> Job:
         """Open a job from a YAML file, for notebooks and the command line.
 
-        Settings are validated, and the warehouse is tried, before Spark starts.
+        Of several files a later one overrides those before it. Settings are validated, and the
+        warehouse is tried, before Spark starts.
         """
         settings = load_settings(config, overrides)
         root = settings.warehouse.table_root

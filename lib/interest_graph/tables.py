@@ -433,6 +433,26 @@ MODELS = Table(
     comment="Training runs with parameters and lineage",
 )
 
+TRIALS = Table(
+    name="model.trials",
+    columns="""
+        study          STRING NOT NULL COMMENT 'fixed settings, space and graph, digested',
+        trial          INT NOT NULL COMMENT 'from 0, in the order of the study',
+        model          STRING NOT NULL COMMENT 'spectral, lightgcn ...',
+        graph_version  STRING NOT NULL COMMENT 'graph that it was tried on',
+        state          STRING NOT NULL COMMENT 'complete, pruned, failed or interrupted',
+        settings       MAP<STRING, STRING> NOT NULL COMMENT 'tried settings by name, as JSON',
+        k              INT NOT NULL COMMENT 'list length of the metric',
+        metric         DOUBLE COMMENT 'NDCG on held-out pairs of the train window, where complete',
+        seconds        DOUBLE COMMENT 'wall time; null where interrupted',
+        peak_memory_mb DOUBLE COMMENT 'JVM and Python processes on the driver host',
+        error          STRING COMMENT 'one line, where failed'""",
+    key=("study", "trial"),
+    writer="tune",
+    comment="Settings tried on a validation part of the train window",
+    checks={"known_state": "state IN ('complete', 'pruned', 'failed', 'interrupted')"},
+)
+
 RECOMMENDATIONS = Table(
     name="gold.recommendations",
     columns="""

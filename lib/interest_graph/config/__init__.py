@@ -5,17 +5,20 @@ from interest_graph.config.clean import CleanConfig
 from interest_graph.config.evaluate import EvaluateConfig, ReportConfig, SplitConfig
 from interest_graph.config.features import FeaturesConfig
 from interest_graph.config.graph import GraphConfig
-from interest_graph.config.load import load_settings
+from interest_graph.config.load import change_train, load_settings
 from interest_graph.config.recommend import RecommendConfig
 from interest_graph.config.settings import Settings, WarehouseConfig
 from interest_graph.config.sources import SourceConfig, TimeFormat
-from interest_graph.config.train import TrainConfig
+from interest_graph.config.train import MlflowConfig, TrainConfig
+from interest_graph.config.tune import Range, TuneConfig
 
 __all__ = [
     "CleanConfig",
     "EvaluateConfig",
     "FeaturesConfig",
     "GraphConfig",
+    "MlflowConfig",
+    "Range",
     "RecommendConfig",
     "ReportConfig",
     "Section",
@@ -24,6 +27,8 @@ __all__ = [
     "SplitConfig",
     "TimeFormat",
     "TrainConfig",
+    "TuneConfig",
     "WarehouseConfig",
+    "change_train",
     "load_settings",
 ]

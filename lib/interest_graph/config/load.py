@@ -12,21 +12,62 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from interest_graph.config.settings import Settings
+from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
 
+_SECRET = "mlflow"
 
-def load_settings(path: str | Path, overrides: Sequence[str] = ()) -> Settings:
-    """Read `path` and apply `overrides` such as "graph.min_weight=0.1".
 
-    Raises ConfigError naming the key and what is allowed.
+def load_settings(
+    paths: str | Path | Sequence[str | Path], overrides: Sequence[str] = ()
+) -> Settings:
+    """Read one file, or several of which a later one overrides those before it.
+
+    overrides: settings that come last, such as "graph.min_weight=0.1". Raises ConfigError naming
+    the key and what is allowed.
     """
-    tree = _read_yaml(Path(path))
+    tree: dict[str, Any] = {}
+    for path in [paths] if isinstance(paths, str | Path) else paths:
+        tree = _merged(tree, _read_yaml(Path(path)))
     for override in overrides:
         _apply(tree, override)
+    settings = _validated(tree)
+    require_space(settings)
+    return settings
+
+
+def change_train(train: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
+    """The settings with dotted ones changed, such as {"train.als.rank": 32}.
+
+    A setting that is a list of candidates takes a single value as its only one. Raises ConfigError
+    naming the key and what is allowed.
+    """
+    tree = {"train": train.model_dump()}
+    for key, value in values.items():
+        _set(tree, key, value, into_lists=True)
+    return _validated(tree).train
+
+
+def require_space(settings: Settings) -> None:
+    """Raise ConfigError unless every setting of tune.space exists and can take its values."""
+    for name, value in settings.tune.extremes():
+        try:
+            change_train(settings.train, {name: value})
+        except ConfigError as error:
+            raise ConfigError("tune.space", str(error)) from None
+
+
+def _validated(tree: dict[str, Any]) -> Settings:
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
         raise _first_problem(error) from None
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Sections are merged key by key; anything else, lists included, is replaced."""
+    both = {key for key in over if isinstance(under.get(key), dict) and isinstance(over[key], dict)}
+    return {**under, **over, **{key: _merged(under[key], over[key]) for key in both}}
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -48,13 +89,18 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator:
         raise ConfigError(override, "an override is written key.key=value")
+    _set(tree, key, yaml.safe_load(text))
+
+
+def _set(tree: dict[str, Any], key: str, value: Any, *, into_lists: bool = False) -> None:
     *parents, leaf = key.strip().split(".")
     branch: Any = tree
     for parent in parents:
         branch = branch.setdefault(parent, {}) if isinstance(branch, dict) else None
     if not isinstance(branch, dict):
         raise ConfigError(key, "an override reaches into sections only, not into lists or values")
-    branch[leaf] = yaml.safe_load(text)
+    is_candidate = into_lists and isinstance(branch.get(leaf), list) and not isinstance(value, list)
+    branch[leaf] = [value] if is_candidate else value
 
 
 def _first_problem(error: ValidationError) -> ConfigError:
@@ -72,6 +118,8 @@ def _first_problem(error: ValidationError) -> ConfigError:
     if first["type"] == "missing":
         return ConfigError(key, f"is required{more}")
     given = repr(first["input"]) if not isinstance(first["input"], Mapping) else "the section"
+    if _SECRET in first["loc"]:
+        given = "the value"  # a tracking URI may hold a password
     message = first["msg"].removeprefix("Value error, ")
     return ConfigError(key, f"{given}: {message[0].lower()}{message[1:]}{more}")
 

@@ -17,6 +17,7 @@ from interest_graph.config.maintain import MaintainConfig
 from interest_graph.config.recommend import RecommendConfig
 from interest_graph.config.sources import SourceConfig
 from interest_graph.config.train import TrainConfig
+from interest_graph.config.tune import TuneConfig
 
 
 def _unique_names(sources: list[SourceConfig]) -> list[SourceConfig]:
@@ -50,6 +51,7 @@ class Settings(Section):
     graph: GraphConfig = GraphConfig()
     diff: DiffConfig = DiffConfig()
     train: TrainConfig = TrainConfig()
+    tune: TuneConfig = TuneConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()

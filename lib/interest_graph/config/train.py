@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+)
 
 from interest_graph.config.base import Section
 from interest_graph.config.models import (
@@ -23,6 +30,14 @@ class SpectralConfig(Section):
 
     n_products: PositiveInt = 4  # passes over the shards; more make the last vectors more exact
     popularity: NonNegativeFloat = 0.5  # exponent of an item's degree in its score
+
+
+class MlflowConfig(Section):
+    """Where parameters, rounds and results of a run are logged to as well; needs the extra."""
+
+    # such as sqlite:///mlflow.db or https://host; null: environment variable MLFLOW_TRACKING_URI
+    tracking_uri: SecretStr | None = None  # secret, as it may hold a password
+    experiment: str = Field(default="interest-graph", min_length=1)
 
 
 class TrainConfig(Section):
@@ -68,3 +83,4 @@ class TrainConfig(Section):
     local_ease: LocalEaseConfig = LocalEaseConfig()
     graph_filter: GraphFilterConfig = GraphFilterConfig()
     blend: BlendConfig = BlendConfig()
+    mlflow: MlflowConfig | None = None  # null: nothing is logged there

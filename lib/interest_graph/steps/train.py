@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 
 from pyspark.sql import DataFrame, Row
@@ -16,9 +17,12 @@ from interest_graph.graph.version import newest_version
 from interest_graph.job import Job, Step
 from interest_graph.recommend.graph import user_item_edges
 from interest_graph.store import absolute
+from interest_graph.tracking import Tracker, tracked
 from interest_graph.train.edges import count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.registry import make_model
+
+_NO_RESULT = {"mlflow"}  # settings that shape nothing, and may hold secrets
 
 
 def run(job: Job) -> None:
@@ -30,27 +34,30 @@ def run(job: Job) -> None:
     counts = count_edges(edges)
     model_run = _name_run(job, graph_version)
     folder = f"{absolute(job.settings.warehouse.table_root)}/_training/{model_run}"
-    with job.phase(f"fitting {config.model}"):
-        fit_edges, held_out = hold_out_edges(edges, config.validation.fraction, config.seed)
-        model = make_model(config.model, job.spark, config, folder)
-        fitted = model.fit(fit_edges, held_out)
-    with job.phase("writing the model"):
-        _write_model(job, model_run, fitted)
-        lineage = Row(
-            model_run=model_run,
-            model=config.model,
-            build=_next_build(job, model_run),
-            graph_version=graph_version,
-            as_of=job.as_of,
-            parameters=config.model_dump_json(),
-            input_versions=job.input_versions,
-            n_users=counts.n_users,
-            n_items=counts.n_items,
-            n_edges=counts.n_edges,
-            n_rounds=_count_rounds(fitted),
-        )
-        record = job.spark.createDataFrame([lineage], tables.MODELS.schema)
-        job.store.merge(tables.MODELS, record)
+    with _tracked(job, model_run, graph_version) as tracker:
+        with job.phase(f"fitting {config.model}"):
+            fit_edges, held_out = hold_out_edges(edges, config.validation.fraction, config.seed)
+            model = make_model(config.model, job.spark, config, folder, tracker.log_round)
+            fitted = model.fit(fit_edges, held_out)
+            tracker.log_rounds(fitted.log)
+            tracker.log_metrics(vars(counts))
+        with job.phase("writing the model"):
+            _write_model(job, model_run, fitted)
+            lineage = Row(
+                model_run=model_run,
+                model=config.model,
+                build=_next_build(job, model_run),
+                graph_version=graph_version,
+                as_of=job.as_of,
+                parameters=config.model_dump_json(exclude=_NO_RESULT),
+                input_versions=job.input_versions,
+                n_users=counts.n_users,
+                n_items=counts.n_items,
+                n_edges=counts.n_edges,
+                n_rounds=_count_rounds(fitted),
+            )
+            record = job.spark.createDataFrame([lineage], tables.MODELS.schema)
+            job.store.merge(tables.MODELS, record)
     edges.unpersist()
     shutil.rmtree(folder, ignore_errors=True)
     for name, n_rows in (("users", counts.n_users), ("items", counts.n_items)):
@@ -61,11 +68,19 @@ def run(job: Job) -> None:
 def _name_run(job: Job, graph_version: str) -> str:
     """Twelve hexadecimal digits of all that decides the result: a rerun replaces its tables."""
     decisive = [
-        job.settings.train.model_dump(mode="json"),
+        job.settings.train.model_dump(mode="json", exclude=_NO_RESULT),
         graph_version,
         version("interest-graph"),
     ]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _tracked(job: Job, model_run: str, graph_version: str) -> AbstractContextManager[Tracker]:
+    config = job.settings.train
+    tags = {"model_run": model_run, "graph_version": graph_version, "as_of": job.as_of.isoformat()}
+    tags |= {f"version.{name}": str(number) for name, number in job.input_versions.items()}
+    parameters = config.model_dump(mode="json", exclude=_NO_RESULT)
+    return tracked(config.mlflow, f"{config.model} {model_run}", parameters, tags)
 
 
 def _write_model(job: Job, model_run: str, fitted: FittedModel) -> None:
@@ -80,7 +95,6 @@ def _write_model(job: Job, model_run: str, fitted: FittedModel) -> None:
         (tables.ITEM_WEIGHTS, fitted.item_weights),
         (tables.TRAINING_LOG, fitted.log),
         (tables.SHARDS, fitted.shards),
-        (tables.PARTITION, fitted.partition),
     ):
         _replace_run(job, table, rows, model_run, fitted.name)
 
@@ -119,7 +133,6 @@ STEP = Step(
     reads=(tables.EDGES, tables.GRAPH_VERSIONS),
     writes=(
         tables.SHARDS,
-        tables.PARTITION,
         tables.EMBEDDINGS,
         tables.ITEM_WEIGHTS,
         tables.TRAINING_LOG,

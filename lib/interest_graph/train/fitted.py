@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame
 
@@ -47,4 +48,17 @@ class Model(Protocol):
         validation: user_id, item_id pairs held out of `edges` for early stopping and blend weights.
         Raises TrainingError when there are no edges or the loss is not finite.
         """
+        ...
+
+
+# Told each finished round: its number from 1, its loss, the validation NDCG of the round before.
+Listener = Callable[[int, float, float | None], None]
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A model that trains in rounds and can tell of them."""
+
+    def reporting(self, listener: Listener) -> Model:
+        """The same model, telling `listener`; what that raises ends the training."""
         ...

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
-from interest_graph.train.fitted import Model
+from interest_graph.train.fitted import Listener, Model, Reporting
 
 # Imported on use: Torch alone takes seconds, and most runs need one model.
 _MAKERS = {
@@ -26,14 +26,23 @@ _MAKERS = {
 MODEL_NAMES = tuple(_MAKERS)
 
 
-def make_model(name: str, spark: SparkSession, config: TrainConfig, work_dir: str) -> Model:
+def make_model(
+    name: str,
+    spark: SparkSession,
+    config: TrainConfig,
+    work_dir: str,
+    listener: Listener | None = None,
+) -> Model:
     """The model called `name`, ready to be fitted; its checkpoints go to the folder work_dir.
 
-    Raises ConfigError for a name that is not in MODEL_NAMES.
+    listener: told of the rounds of a model that trains in rounds. Raises ConfigError for a name
+    that is not in MODEL_NAMES.
     """
     if name not in _MAKERS:
         raise ConfigError("train.model", f"unknown model {name!r}", MODEL_NAMES)
     module, _, maker = _MAKERS[name].partition(":")
     make = getattr(import_module(f"interest_graph.train.models.{module}"), maker)
     model: Model = make(spark, config, work_dir)
+    if listener is not None and isinstance(model, Reporting):
+        return model.reporting(listener)
     return model

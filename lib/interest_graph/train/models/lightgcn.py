@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from interest_graph.train.balance import measure_balance
 from interest_graph.train.budget import training_costs
 from interest_graph.train.checkpoint import Checkpoints
 from interest_graph.train.exchange import gram, item_sums, run_on_shards, user_rows
-from interest_graph.train.fitted import FittedModel
+from interest_graph.train.fitted import FittedModel, Listener
 from interest_graph.train.loop import Progress, Rounds, log_rows
 from interest_graph.train.losses import Objective
 from interest_graph.train.models.spectral import fitted_vectors, spectrum_of, stored
@@ -46,6 +46,11 @@ class LightGCN:
     config: TrainConfig
     work_dir: str
     name: str = "lightgcn"
+    listener: Listener = lambda *_: None
+
+    def reporting(self, listener: Listener) -> LightGCN:
+        """The same model, telling `listener` of each finished round."""
+        return replace(self, listener=listener)
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to the edges, from the last finished round of the same run where there is one."""
@@ -65,7 +70,7 @@ class LightGCN:
 
     def _rounds(self, graph: ShardedGraph) -> Rounds:
         config = self.config
-        settings = config.model_dump_json()
+        settings = config.model_dump_json(exclude={"mlflow"})
         content = [settings, graph.n_users, graph.n_edges, graph.n_shards, graph.degrees.digest]
         fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()
         return Rounds(
@@ -74,7 +79,7 @@ class LightGCN:
             checkpoints=Checkpoints(Path(self.work_dir), fingerprint),
             max_rounds=config.max_rounds,
             patience=config.patience,
-            on_round=_tell,
+            on_round=partial(_tell, listener=self.listener),
             learning_rate_share=partial(learning_rate_share, config=config),
         )
 
@@ -112,16 +117,18 @@ class LightGCN:
         return self.spark.createDataFrame(log_rows(self.name, progress), LOG_COLUMNS)
 
 
-def _tell(number: int, progress: Progress) -> None:
+def _tell(number: int, progress: Progress, *, listener: Listener) -> None:
     """One line a round, while it goes on; the metric is of the round before."""
-    losses = [report["loss"] for report in progress.reports[number]]
+    loss = float(np.mean([report["loss"] for report in progress.reports[number]]))
+    metric_before = progress.metrics.get(number - 1)
     structlog.get_logger().info(
         "round",
         number=number,
-        loss=round(float(np.mean(losses)), 5),
+        loss=round(loss, 5),
         seconds=round(progress.seconds[number], 2),
-        metric_before=progress.metrics.get(number - 1),
+        metric_before=metric_before,
     )
+    listener(number, loss, metric_before)
 
 
 def plan_of(config: TrainConfig, n_shards: int) -> RoundPlan:

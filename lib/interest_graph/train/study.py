@@ -1,0 +1,180 @@
+"""A study of settings: tried one after another, kept in a file so that a killed study goes on."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.engine import URL
+
+from interest_graph.config import Range, TuneConfig
+from interest_graph.errors import ConflictError
+
+COMPLETE, PRUNED, FAILED, INTERRUPTED = "complete", "pruned", "failed", "interrupted"
+
+_OUTCOME = "outcome"  # attribute of a trial in the file
+_STATES = {
+    COMPLETE: TrialState.COMPLETE,
+    PRUNED: TrialState.PRUNED,
+    FAILED: TrialState.FAIL,
+    INTERRUPTED: TrialState.FAIL,
+}
+
+
+class PrunedTrial(Exception):
+    """The trial is below the median of the others at the same round."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended; the metric is there when it is complete."""
+
+    state: str
+    metric: float | None = None
+    seconds: float | None = None
+    peak_memory_mb: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial of the study: its number from 0, the settings by dotted name, how it ended."""
+
+    trial: int
+    settings: dict[str, Any]
+    outcome: Outcome
+
+
+class Draw:
+    """Settings to try next."""
+
+    def __init__(self, trial: optuna.Trial, place: int, space: Mapping[str, Range]) -> None:
+        self.trial, self.place = trial, place
+        self.settings = {name: _suggest(trial, name, values) for name, values in space.items()}
+
+    def report(self, number: int, metric: float) -> None:
+        """Tell the metric after round `number`; raises PrunedTrial to end a hopeless trial."""
+        self.trial.report(metric, number)
+        if self.trial.should_prune():
+            raise PrunedTrial(f"below the median after round {number}")
+
+
+class Study:
+    """The trials of one search.
+
+    The sampler is seeded anew for each place in the order of trials, so that a study goes on as if
+    it had not been interrupted: an interrupted trial keeps its row, and its place is drawn again.
+    """
+
+    def __init__(self, path: Path, name: str, config: TuneConfig) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._config = config
+        url = URL.create("sqlite", database=str(path)).render_as_string()
+        self._storage = optuna.storages.RDBStorage(url)
+        self._study = optuna.create_study(
+            storage=self._storage,
+            study_name=name,
+            direction="maximize",
+            load_if_exists=True,
+            pruner=_pruner(config),
+        )
+        for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
+            self._finish_left(trial)
+
+    @property
+    def n_finished(self) -> int:
+        """Trials that came to an end of their own."""
+        counts = self.counts()
+        return counts.total() - counts[INTERRUPTED]
+
+    def counts(self) -> Counter[str]:
+        """Number of trials by state."""
+        return Counter(tried.outcome.state for tried in self.tried())
+
+    def draw(self) -> Draw:
+        """The next settings to try."""
+        place = self.n_finished
+        seed = int(np.random.SeedSequence([self._config.seed, place]).generate_state(1)[0])
+        self._study.sampler = optuna.samplers.TPESampler(seed=seed)
+        return Draw(self._study.ask(), place, self._config.space)
+
+    def finish(self, draw: Draw, outcome: Outcome) -> None:
+        """Record how the trial ended."""
+        # Facts first: once a trial has ended its record cannot be changed.
+        draw.trial.set_user_attr(_OUTCOME, vars(outcome))
+        self._study.tell(draw.trial, outcome.metric, state=_STATES[outcome.state])
+
+    def tried(self) -> list[Tried]:
+        """All trials that have ended, in order."""
+        trials = self._study.get_trials(deepcopy=False)
+        return [_tried(trial) for trial in trials if trial.state.is_finished()]
+
+    def best(self) -> Tried | None:
+        """The complete trial with the best metric, the earlier of two equals."""
+        complete = [tried for tried in self.tried() if tried.outcome.metric is not None]
+        return max(complete, key=lambda tried: tried.outcome.metric or 0.0, default=None)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
+
+    def _finish_left(self, trial: FrozenTrial) -> None:
+        """End what a killed process left running: as it recorded, or as interrupted."""
+        outcome = Outcome(**trial.user_attrs.get(_OUTCOME, {"state": INTERRUPTED}))
+        study_id = self._storage.get_study_id_from_name(self._study.study_name)
+        number = self._storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
+        self._storage.set_trial_user_attr(number, _OUTCOME, vars(outcome))
+        self._study.tell(trial.number, outcome.metric, state=_STATES[outcome.state])
+
+
+@contextmanager
+def open_study(folder: Path, name: str, config: TuneConfig) -> Iterator[Study]:
+    """The study in the folder, made when absent, for one process at a time.
+
+    Trials that a killed process left unfinished are marked as interrupted. Raises ConflictError
+    while another process works on the study.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "study.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it at a kill
+        except OSError:
+            raise ConflictError(f"study {name}: another process works on it") from None
+        study = Study(folder / "study.db", name, config)
+        try:
+            yield study
+        finally:
+            study.close()
+
+
+def _pruner(config: TuneConfig) -> optuna.pruners.BasePruner:
+    if config.prune_after is None:
+        return optuna.pruners.NopPruner()
+    return optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=config.prune_after)
+
+
+def _suggest(trial: optuna.Trial, name: str, values: Range) -> Any:
+    if values.choices is not None:
+        # As JSON, because a choice may be a list and the file keeps plain values only.
+        return json.loads(trial.suggest_categorical(name, list(map(json.dumps, values.choices))))
+    low, high = values.extremes
+    suggest = trial.suggest_int if values.kind == "int" else trial.suggest_float
+    return suggest(name, low, high, log=values.log)
+
+
+def _tried(trial: FrozenTrial) -> Tried:
+    settings = {
+        name: json.loads(value) if isinstance(value, str) else value
+        for name, value in trial.params.items()
+    }
+    return Tried(trial.number, settings, Outcome(**trial.user_attrs[_OUTCOME]))
