@@ -95,6 +95,7 @@ def _write_model(job: Job, model_run: str, fitted: FittedModel) -> None:
         (tables.ITEM_WEIGHTS, fitted.item_weights),
         (tables.TRAINING_LOG, fitted.log),
         (tables.SHARDS, fitted.shards),
+        (tables.PARTITION, fitted.partition),
     ):
         _replace_run(job, table, rows, model_run, fitted.name)
 
@@ -133,6 +134,7 @@ STEP = Step(
     reads=(tables.EDGES, tables.GRAPH_VERSIONS),
     writes=(
         tables.SHARDS,
+        tables.PARTITION,
         tables.EMBEDDINGS,
         tables.ITEM_WEIGHTS,
         tables.TRAINING_LOG,
