@@ -15,7 +15,8 @@ from pyspark.sql import SparkSession
 
 from interest_graph.session import read_properties
 
-FOLDER = Path(__file__).parents[1] / "conf" / "spark"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "conf" / "spark"
 FILES = sorted(FOLDER.glob("*.conf"))
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 # Families of settings and old ones, which Spark reads without having them in its register.
@@ -100,6 +101,8 @@ GPU_JOB = """
 import sys
 from pyspark import SparkConf, TaskContext
 from pyspark.sql import SparkSession
+from tests.train.small_run import fit_small
+from interest_graph.errors import TrainingError
 
 settings = dict(line.split(" ", 1) for line in sys.stdin.read().splitlines())
 conf = SparkConf().setMaster("local-cluster[1,1,1024]").setAll(settings.items())
@@ -112,17 +115,22 @@ def addresses(batches):
 
 rows = spark.range(2).repartition(1).mapInPandas(addresses, "id STRING").collect()
 print("addresses", sorted({row.id for row in rows}))
+try:
+    fit_small(spark, sys.argv[1])
+except TrainingError as error:
+    print("training", error)
 spark.stop()
 """
 
 
 @pytest.mark.slow
 @pytest.mark.cluster
-def test_tasks_get_the_gpu_that_the_script_finds(tmp_path: Path) -> None:
+def test_tasks_and_shards_get_the_gpu_that_the_script_finds(tmp_path: Path) -> None:
     script = executable(tmp_path / "gpus", 'echo \'{"name": "gpu", "addresses": ["3"]}\'')
     settings = read_properties(FOLDER / "gpu.conf") | {
         "spark.executor.resource.gpu.discoveryScript": str(script),
         "spark.ui.enabled": "false",
+        "spark.sql.shuffle.partitions": "2",
         "spark.executor.memory": "512m",
         "spark.executor.memoryOverhead": "384m",
         # What a standalone worker offers; on other clusters the manager knows.
@@ -131,12 +139,15 @@ def test_tasks_get_the_gpu_that_the_script_finds(tmp_path: Path) -> None:
     }
     loopback = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost"}
     done = subprocess.run(
-        [sys.executable, "-c", GPU_JOB],
+        [sys.executable, "-c", GPU_JOB, str(tmp_path / "run")],
         input="\n".join(f"{key} {value}" for key, value in settings.items()),
         capture_output=True,
         text=True,
         timeout=240,
-        env={**os.environ, **loopback, "PYSPARK_PYTHON": sys.executable},
+        env={**os.environ, **loopback, "PYSPARK_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)},
     )
 
     assert "addresses ['3']" in done.stdout, done.stderr[-2000:]
+    # Torch finds no such GPU here, so that the first shard of the first round ends with one line.
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("training")]
+    assert re.match(r"training shard [01]: Spark assigned cuda:3 to the task, but torch", line)

@@ -49,6 +49,20 @@ def training_rows(n_rounds=30, n_shards=2):
     return rows
 
 
+def partition_rows():
+    names = ("n_users", "n_edges", "n_items", "expected_mb", "imbalance")
+    shared = {"replication": 1.83, "shared_edges": 0.6821, "n_hubs": 2, "hubs": ["i50", HOSTILE]}
+    return [
+        {
+            "shard_id": -1,
+            **dict(zip(names, (943, 75_066, 1_682, 571.0, 1.004), strict=True)),
+            **shared,
+        },
+        {"shard_id": 0, **dict(zip(names, (470, 37_501, 1_501, 571.0, 1.004), strict=True))},
+        {"shard_id": 1, **dict(zip(names, (473, 37_565, 1_577, 570.0, 0.996), strict=True))},
+    ]
+
+
 def metric_rows():
     values = {"lightgcn": 0.4612, "item_knn": 0.4417, "als": 0.4003, "popularity": 0.2525}
     measures = ("ndcg", "recall", "precision", "f1", "map", "mrr", "hit_rate", "coverage")
@@ -139,6 +153,7 @@ def findings():
         cleaning=CLEANING,
         graph=graph_rows(),
         training=training_rows(),
+        partition=partition_rows(),
         metrics=metric_rows(),
         recommendations=recommendation_rows(titles),
         communities=communities(titles),

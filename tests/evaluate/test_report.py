@@ -121,6 +121,8 @@ def test_tables_show_the_figures(page):
     text = " ".join(page.texts)
     for figure in ("0.4612", "+0.020 (+0.012, +0.028)", "9,000", "bronze.events v3", "90.0%"):
         assert figure in text
+    assert "in 1.83 of 2 shards on average, and 68.2% of the edges" in text
+    assert "37,565" in text
     assert "because of Fargo (1996), Fargo, that share Drama, Crime" in text
     assert "gold.x v1" in text
     assert "gold.never" not in text
