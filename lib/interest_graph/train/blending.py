@@ -14,9 +14,9 @@ from interest_graph.train.ranking import Codes, Floats, blocks_of, ndcg, top_ite
 Score = Callable[[Codes], Floats]
 Weights = npt.NDArray[np.float64]
 
-_STEPS = (-0.4, -0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 0.4, 0.8)
-_SWEEPS = 4
-_LEAST_GAIN = 2e-4  # of NDCG; smaller gains are noise of the sample of users
+_BAGS = 8  # samples of the users; each chooses on its own
+_CHOICES = 15  # sources that a bag adds up, one after the other
+_LEAST_SHARE = 0.05  # of the sum; a source below it is not worth fitting
 _POOL_FACTOR = 5  # candidates of a source, in list lengths
 
 
@@ -40,6 +40,10 @@ class Pool:
                 total += np.float32(weight) * scores
         hits = np.take_along_axis(self.relevant, top_items(total, k), axis=1)
         return float(ndcg(hits, self.n_relevant).mean())
+
+    def of_users(self, rows: Codes) -> Pool:
+        """The pool of the users in these rows."""
+        return Pool(self.scores[:, rows], self.relevant[rows], self.n_relevant[rows])
 
     def deviations(self) -> Weights:
         """Mean standard deviation of each source's scores among a user's candidates."""
@@ -68,38 +72,36 @@ def pool_of(
     )
 
 
-def learn_weights(pool: Pool, k: int) -> Weights:
-    """Weights >= 0 of the sources by coordinate search on NDCG@k, from the best single source.
+def learn_weights(pool: Pool, k: int, seed: int = 0) -> Weights:
+    """Weights >= 0 of the sources that rank the pool's users well.
 
-    The search goes in units of each source's deviation; the weights returned include that scaling.
+    Bagged ensemble selection (Caruana et al., Ensemble selection from libraries of models, ICML
+    2004): a bag adds, again and again, the source that gains most NDCG@k on a sample of the users;
+    the mean of the bags is far less of a chance result than the best weights of any one sample.
+    Shares are in units of each source's deviation; the weights returned include that scaling.
     """
-    n_sources = len(pool.scores)
+    rng = np.random.default_rng(seed)
     scales = 1.0 / pool.deviations()
-    alone = [pool.ndcg(one * scales, k) for one in np.eye(n_sources)]
-    weights, best = np.eye(n_sources)[int(np.argmax(alone))], max(alone)
-    for _ in range(_SWEEPS):
-        before = best
-        for source in range(n_sources):
-            weights, best = _best_step(pool, weights, scales, source, best, k)
-        if best == before:
-            break
-    return np.asarray(weights * scales, dtype=np.float64)
+    n_users = len(pool.relevant)
+    bags = [
+        _select(pool.of_users(rng.integers(n_users, size=n_users)), scales, k) for _ in range(_BAGS)
+    ]
+    shares = np.mean(bags, axis=0)
+    shares[shares < _LEAST_SHARE] = 0.0
+    return np.asarray(shares * scales, dtype=np.float64)
 
 
-def _best_step(
-    pool: Pool, weights: Weights, scales: Weights, source: int, best: float, k: int
-) -> tuple[Weights, float]:
-    """The weights with that of one source changed if this gains enough, and their NDCG."""
-    steps = [weights[source] + step for step in _STEPS if weights[source] + step > -1e-9]
-    for value in steps:
-        tried = weights.copy()
-        tried[source] = max(value, 0.0)
-        if not tried.any():
-            continue
-        metric = pool.ndcg(tried * scales, k)
-        if metric > best + _LEAST_GAIN:
-            weights, best = tried, metric
-    return weights, best
+def _select(pool: Pool, scales: Weights, k: int) -> Weights:
+    """Shares of the sources in the best of the sums that grow source by source; they sum to 1."""
+    one_more = np.eye(len(scales))
+    counts, best, best_shares = np.zeros(len(scales)), -1.0, np.zeros(len(scales))
+    for _ in range(_CHOICES):
+        metrics = [pool.ndcg((counts + one) * scales, k) for one in one_more]
+        chosen = int(np.argmax(metrics))
+        counts = counts + one_more[chosen]
+        if metrics[chosen] > best:
+            best, best_shares = metrics[chosen], counts / counts.sum()
+    return best_shares
 
 
 def _block_pool(

@@ -43,8 +43,8 @@ class Bounded(Protocol):
 class Blend:
     """score(u, i) = sum over the sources of weight * score; any models, fitted to the same edges.
 
-    The sources are fitted without the validation pairs, their weights are found by coordinate
-    search on NDCG, and those with a weight above 0 are then fitted again to all pairs.
+    The sources are fitted without the validation pairs, their weights are learnt there
+    (blending.py), and those with a weight above 0 are then fitted again to all pairs.
     """
 
     spark: SparkSession
