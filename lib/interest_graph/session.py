@@ -17,8 +17,12 @@ _DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
 }
+# Nearly every row has a value of its own: a dictionary saves a thirtieth of the bytes at most, and
+# filling those of all columns took a sixth of the tasks' time in ingest and clean (profiled).
+_PLAIN = ("event_id", "session_id", "event_time", "position")
 _ALWAYS = {
     **_DELTA,
+    **{f"spark.hadoop.parquet.enable.dictionary#{column}": "false" for column in _PLAIN},
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",  # else a time of another form stops the job
     "spark.sql.adaptive.enabled": "true",
@@ -109,8 +113,15 @@ def _defaults(master: str) -> dict[str, str]:
         # On a local disk Hadoop starts ten processes (chmod, readlink) for each checksum file.
         "spark.databricks.delta.writeChecksumFile.enabled": "false",
         "spark.ui.enabled": "false",
-        "spark.driver.extraJavaOptions": _QUIET_LOG,
+        "spark.driver.extraJavaOptions": f"{_QUIET_LOG} {_collector()}".rstrip(),
     }
+
+
+def _collector() -> str:
+    """Against G1, Java's default, a tenth less time: nobody waits for a pause here."""
+    # Java refuses to start with two collectors.
+    told = [os.environ.get(name, "") for name in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")]
+    return "" if any("GC" in options for options in told) else "-XX:+UseParallelGC"
 
 
 def _heap_mb() -> int:

@@ -69,3 +69,11 @@ def test_ids_differ_between_users_and_repeat_between_runs(records):
 
     assert {row.label: row.session_id for row in first} == {r.label: r.session_id for r in again}
     assert len({row.session_id for row in first}) == 2
+
+
+def test_rows_come_in_the_order_of_their_days_without_another_sort(records):
+    sessions = add_sessions(records(*CASES), CleanConfig())
+
+    ordered = sessions.sortWithinPartitions("event_date")
+
+    assert ordered._jdf.queryExecution().executedPlan().toString().count("Sort [") == 1

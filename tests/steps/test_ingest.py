@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pyarrow.parquet as pq
 import pytest
 
 from interest_graph import tables
@@ -99,3 +102,15 @@ def test_a_changed_log_is_refused_and_changed_attributes_are_merged(ingest, inbo
     (inbox / "1.csv").write_text("u,i,t\na,1,100\n")
     with pytest.raises(DataError, match=r"1\.csv"):
         ingest()
+
+
+def test_columns_of_unlike_values_get_no_dictionary(ingest):
+    folder = Path(ingest().store.location(tables.EVENTS))
+    chunks = pq.ParquetFile(next(folder.glob("*/*.parquet"))).metadata.row_group(0).to_dict()
+
+    with_dictionary = {
+        chunk["path_in_schema"] for chunk in chunks["columns"] if chunk["has_dictionary_page"]
+    }
+
+    assert {"file", "source"} <= with_dictionary
+    assert not {"event_id", "event_time", "position"} & with_dictionary

@@ -66,4 +66,4 @@ def _is_steady(variation: float, day: WindowSpec) -> Column:
 
 
 def _user_day() -> WindowSpec:
-    return Window.partitionBy("user_id", "event_date")
+    return Window.partitionBy("event_date", "user_id")  # the order that sessions need too

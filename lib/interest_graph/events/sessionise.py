@@ -68,7 +68,8 @@ def _running_start(order: WindowSpec, opens: Column, start: Column) -> Column:
 
 
 def _day_order() -> WindowSpec:
-    return Window.partitionBy("user_id", "event_date").orderBy(*_TIME_ORDER)
+    # The day first: rows then come in the order in which they are written, a folder a day.
+    return Window.partitionBy("event_date", "user_id").orderBy(*_TIME_ORDER)
 
 
 def _user_order() -> WindowSpec:

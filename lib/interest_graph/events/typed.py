@@ -11,7 +11,7 @@ from interest_graph.config import SourceConfig, TimeFormat
 
 # Ticks in a second of the epoch formats.
 _EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
-_FAR_SECONDS = 253_402_300_800.0  # the year 10000: a Spark timestamp ends there
+_FAR_SECONDS = 253_402_300_800  # the year 10000: a Spark timestamp ends there
 _OFFSET = r"(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$"
 
 
@@ -42,14 +42,22 @@ def parse_time(text: Column, time: TimeFormat) -> Column:
     if time.constant is not None:
         return F.lit(time.constant.replace(tzinfo=None).isoformat()).cast("timestamp")
     if time.format in _EPOCHS:
-        seconds = text.cast("double") / _EPOCHS[time.format]
-        is_sane = F.abs(seconds) < _FAR_SECONDS
-        return F.when(is_sane, F.timestamp_micros(F.round(seconds * 1e6).cast("bigint")))
+        return _epoch_time(text, _EPOCHS[time.format])
     if time.format == "iso":
         return _iso_time(F.trim(text), time.zone)
     parsed = F.try_to_timestamp(F.trim(text), F.lit(time.format))
     has_offset = any(letter in _letters(time.format) for letter in "XxZzOV")
     return parsed if has_offset or _is_utc(time.zone) else F.to_utc_timestamp(parsed, time.zone)
+
+
+def _epoch_time(text: Column, ticks: int) -> Column:
+    """ticks: how many of the number's units make a second."""
+    # A bigint would lose the digits after a point; parsing a double takes several times as long.
+    whole = F.when(~text.contains("."), text.cast("bigint"))
+    micros = F.when(F.abs(whole) < _FAR_SECONDS * ticks, whole * (1_000_000 // ticks))
+    seconds = text.cast("double") / ticks
+    rounded = F.when(F.abs(seconds) < _FAR_SECONDS, F.rint(seconds * 1e6).cast("bigint"))
+    return F.timestamp_micros(F.coalesce(micros, rounded))
 
 
 def _iso_time(text: Column, zone: str) -> Column:
