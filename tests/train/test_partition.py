@@ -39,14 +39,19 @@ def users_by_shard(graph):
     return [(row.shard_id, bytes(row.data)) for row in packed.collect()]
 
 
-def test_communities_share_shards_at_the_balance_of_hashing(edges):
-    balances = {}
-    for order in ("hash", "community"):
-        graph = cut(edges, sharding=order)
-        balances[order] = measure_balance(graph, COSTS)
-        graph.release()
+@pytest.fixture(scope="module")
+def communities(edges):
+    graph = cut(edges)
+    yield graph
+    graph.release()
 
-    by_hash, by_community = balances["hash"], balances["community"]
+
+def test_communities_share_shards_at_the_balance_of_hashing(edges, communities):
+    hashed = cut(edges, sharding="hash")
+
+    by_hash, by_community = (measure_balance(graph, COSTS) for graph in (hashed, communities))
+
+    hashed.release()
     assert by_hash.replication > 3.5
     assert by_community.replication < 0.5 * by_hash.replication
     assert by_community.imbalance < 1.05
@@ -55,10 +60,10 @@ def test_communities_share_shards_at_the_balance_of_hashing(edges):
     assert sum(s.n_users for s in by_community.shards) == N_USERS
 
 
-def test_order_of_rows_does_not_change_the_communities(edges):
+def test_order_of_rows_does_not_change_the_communities(edges, communities):
     shuffled = edges.orderBy(F.rand(3)).repartition(5)
 
-    first, again = (users_by_shard(cut(rows)) for rows in (edges, shuffled))
+    first, again = (users_by_shard(graph) for graph in (communities, cut(shuffled)))
 
     assert first == again
     assert [shard for shard, _ in first] == [0, 1, 2, 3]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from interest_graph.errors import ConfigError
 
-# A worker with torch and Arrow loaded, before it has any data: rough, from peaks near 700 MB.
-_WORKER_MB = 500
+# A Python worker's peak on a graph of next to nothing, measured: with torch, and with SciPy alone.
+_TORCH_WORKER_MB, _SCIPY_WORKER_MB = 750, 200
 # A matrix entry: number and weight, both ways, as received, scaled and on the device.
 _EDGE_BYTES = 40
 # A user's id as text, as a Python string and in Arrow.
@@ -22,11 +22,15 @@ _FILL = 0.9
 
 @dataclass(frozen=True)
 class Costs:
-    """Bytes of a worker's memory for each user and edge of its shard, and each item there is."""
+    """A worker's memory: bytes for each user and edge of its shard and each item there is.
+
+    idle_mb: what it takes before there is any of them.
+    """
 
     user: float
     edge: float
     item: float
+    idle_mb: float = 0.0
 
     def shard_bytes(self, n_users: float, n_edges: float) -> float:
         """What grows with the shard."""
@@ -34,7 +38,7 @@ class Costs:
 
     def worker_mb(self, n_users: float, n_edges: float, n_items: int) -> float:
         """Memory that a worker is expected to need for such a shard, in MiB."""
-        return _WORKER_MB + (self.shard_bytes(n_users, n_edges) + n_items * self.item) / 2**20
+        return self.idle_mb + (self.shard_bytes(n_users, n_edges) + n_items * self.item) / 2**20
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def training_costs(dimension: int, n_layers: int) -> Costs:
         user=_ID_BYTES + vector * _TRAINED_USER_ARRAYS,
         edge=_EDGE_BYTES,
         item=vector * (_TRAINED_ITEM_ARRAYS + 2 * n_layers),
+        idle_mb=_TORCH_WORKER_MB,
     )
 
 
@@ -64,6 +69,7 @@ def product_costs(dimension: int) -> Costs:
         user=_ID_BYTES + vector * _MULTIPLIED_USER_ARRAYS,
         edge=_EDGE_BYTES,
         item=vector * _MULTIPLIED_ITEM_ARRAYS,
+        idle_mb=_SCIPY_WORKER_MB,
     )
 
 
