@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from interest_graph.config import TuneConfig
@@ -16,6 +22,7 @@ from interest_graph.train.study import (
     open_study,
 )
 
+ROOT = Path(__file__).parents[2]
 SPACE = {
     "train.learning_rate": {"kind": "float", "low": 0.001, "high": 1, "log": True},
     "train.n_layers": {"kind": "int", "low": 1, "high": 4},
@@ -50,6 +57,29 @@ def test_an_interrupted_trial_keeps_its_row_and_its_place_is_drawn_again(tmp_pat
     assert [tried.trial for tried in resumed if tried not in ended] == [2, 13]
     assert [tried.settings for tried in ended] == [tried.settings for tried in undisturbed]
     assert len({str(tried.settings) for tried in ended}) == 13
+
+
+def test_a_process_killed_in_mid_trial_neither_locks_nor_loses_the_study(tmp_path):
+    go_on(tmp_path, until=1)
+    code = (
+        "import sys, time; from pathlib import Path; from tests.train.test_study import *\n"
+        "with open_study(Path(sys.argv[1]), 's', CONFIG) as study:\n"
+        "    draw = study.draw(); print(draw.place, flush=True); time.sleep(600)"
+    )
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"1\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+    killed, again = go_on(tmp_path, until=2)[1:]
+
+    assert (killed.outcome.state, again.outcome.state) == (INTERRUPTED, COMPLETE)
+    assert killed.settings == again.settings
 
 
 def test_what_a_killed_process_had_recorded_counts(tmp_path):
