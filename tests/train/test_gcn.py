@@ -125,10 +125,11 @@ def test_after_an_exchange_every_shard_sees_the_whole_graph(matrix):
     np.testing.assert_allclose(sum(state["own"] for state in states), exact, atol=1e-5)
 
 
+@pytest.mark.parametrize("similarity", ["dot", "cosine"])
 @pytest.mark.parametrize("loss", ["bpr", "softmax"])
-def test_gradients_match_finite_differences(matrix, loss):
+def test_gradients_match_finite_differences(matrix, loss, similarity):
     model, batch = small_model(matrix, loss)
-    objective = Objective(loss=loss, temperature=0.7, weight_decay=0.1)
+    objective = Objective(loss=loss, similarity=similarity, temperature=0.7, weight_decay=0.1)
 
     _, dU, dV = model.gradients(batch, objective)
 

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from interest_graph.train.losses import Pool, personalised_ranking, sampled_softmax
+from interest_graph.train.losses import (
+    Batch,
+    Objective,
+    Pool,
+    personalised_ranking,
+    sampled_softmax,
+)
 
 N_PAIRS, N_POOL, DIMENSION = 12, 7, 5
 
@@ -45,6 +51,21 @@ def test_softmax_is_the_cross_entropy_of_every_pair_with_the_pool(vectors):
         1, owners, torch.stack([slopes.users, U.grad])
     )
     torch.testing.assert_close(per_user[0], per_user[1])
+
+
+def test_cosine_ignores_lengths_and_never_changes_them(vectors):
+    U, V, N, owners = (vector.detach() for vector in vectors)
+    batch = Batch(owners, owners, owners, pool_of(owners, torch.zeros(4, N_POOL, dtype=torch.bool)))
+    objective = Objective(loss="softmax", similarity="cosine", temperature=0.2)
+
+    slopes, longer = objective.slopes(U, V, N, batch), objective.slopes(2 * U, 3 * V, 4 * N, batch)
+
+    torch.testing.assert_close(longer.loss, slopes.loss)
+    torch.testing.assert_close(longer.positives * 3, slopes.positives)
+    torch.testing.assert_close(
+        (slopes.negatives * N).sum(dim=1), torch.zeros(N_POOL), atol=1e-6, rtol=0
+    )
+    assert slopes.negatives.abs().max() > 1e-3
 
 
 def test_a_user_who_has_the_whole_pool_learns_nothing_from_it(vectors):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.metrics import ndcg_score
 
-from interest_graph.train.ranking import mean_ndcg, sample_users, top_items
+from interest_graph.train.ranking import mean_ndcg, of_unit_length, sample_users, top_items
 
 
 def test_mean_ndcg_agrees_with_scikit_learn():
@@ -54,3 +54,10 @@ def test_sample_of_users_is_seeded_and_only_of_users_with_pairs():
 
     assert (counts[sample] > 0).all()
     assert sample.tolist() == sample_users(counts, at_most=20, seed=1).tolist()
+
+
+def test_rows_get_length_one_and_rows_of_zeros_stay():
+    found = of_unit_length(np.array([[3.0, 4.0], [0.0, 0.0]], dtype=np.float32))
+
+    np.testing.assert_allclose(found, [[0.6, 0.8], [0.0, 0.0]], rtol=1e-6)
+    assert found.dtype == np.float32

@@ -67,6 +67,7 @@ class TrainConfig(Section):
     loss: Literal["bpr", "softmax"] = "bpr"  # one negative a pair, or a pool for the batch
     negatives: Literal["uniform", "popularity", "in_batch"] = "uniform"  # how they are drawn
     n_negatives: PositiveInt = 512  # softmax: size of the pool
+    similarity: Literal["dot", "cosine"] = "dot"  # LightGCN's score; cosine: no item by its length
     temperature: PositiveFloat = 1.0  # softmax: lower stresses the hardest negatives
     schedule: Literal["constant", "cosine"] = "constant"  # of the learning rate, by round
     dropout: float = Field(default=0.0, ge=0, lt=1)  # share of the edges that a pass leaves out

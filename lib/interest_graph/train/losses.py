@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 # A logit that takes no share, and finite: a user may have every item of a pool.
 _NEVER = -1e9
+# Vectors below this length keep a cosine near 0: vertices without edges may have none.
+_SHORTEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,37 @@ class Slopes:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a step lowers. loss: bpr or softmax; clip_norm: largest norm of its gradient."""
+    """What a step lowers.
+
+    loss: bpr or softmax; similarity: dot or cosine; clip_norm: largest norm of its gradient.
+    """
 
     loss: str = "bpr"
+    similarity: str = "dot"
     temperature: float = 1.0
     weight_decay: float = 0.0
     clip_norm: float | None = None
 
     def slopes(self, U: torch.Tensor, V: torch.Tensor, N: torch.Tensor, batch: Batch) -> Slopes:
         """The loss without the weight decay."""
+        if self.similarity == "dot":
+            return self._slopes(U, V, N, batch)
+        # A vector's length does nothing to the cosine: only what turns the vector is left.
+        lengths = [x.norm(dim=1, keepdim=True).clamp_min_(_SHORTEST) for x in (U, V, N)]
+        U, V, N = U / lengths[0], V / lengths[1], N / lengths[2]
+        slopes = self._slopes(U, V, N, batch)
+        parts = (slopes.users, slopes.positives, slopes.negatives)
+        return Slopes(slopes.loss, *map(_turn, parts, (U, V, N), lengths))
+
+    def _slopes(self, U: torch.Tensor, V: torch.Tensor, N: torch.Tensor, batch: Batch) -> Slopes:
         if self.loss == "softmax":
             return sampled_softmax(U, V, N, batch.pool, self.temperature)
         return personalised_ranking(U, V, N)
+
+
+def _turn(slope: torch.Tensor, unit: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    """The slope by a vector, from the slope by its unit vector."""
+    return (slope - (slope * unit).sum(dim=1, keepdim=True) * unit) / length
 
 
 def personalised_ranking(U: torch.Tensor, V: torch.Tensor, N: torch.Tensor) -> Slopes:

@@ -14,6 +14,13 @@ Codes = npt.NDArray[np.int64]
 _USERS_PER_BLOCK = 256
 
 
+def of_unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Rows divided by their lengths; float32[n, d]. Rows of zeros stay zeros."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    result: np.ndarray = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return result
+
+
 def sample_users(n_held_out: Codes, *, at_most: int, seed: int) -> Codes:
     """Rows of users with held-out pairs; a seeded sample where there are more than `at_most`."""
     users = np.flatnonzero(n_held_out)

@@ -17,7 +17,7 @@ from interest_graph.train.gcn import ShardGCN, array, dump_shard, first_state, l
 from interest_graph.train.losses import Batch, Objective, Pool
 from interest_graph.train.negatives import Sampler, chances_of, slices
 from interest_graph.train.normalise import csr, normalised
-from interest_graph.train.ranking import mean_ndcg, sample_users
+from interest_graph.train.ranking import mean_ndcg, of_unit_length, sample_users
 
 if TYPE_CHECKING:
     import torch
@@ -157,6 +157,8 @@ def _measure(model: ShardGCN, shard: Arrays, plan: RoundPlan) -> tuple[float, in
         return 0.0, 0
     final_users, final_items = model.propagate()
     U, V = array(final_users), array(final_items)
+    if plan.objective.similarity == "cosine":
+        V = of_unit_length(V)  # a user's length does not change the order
     n_items = len(V)
     seen, held_out = csr(shard, n_items), csr(shard, n_items, "held_")
     mean = mean_ndcg(

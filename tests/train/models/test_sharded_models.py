@@ -99,6 +99,16 @@ def first_vectors(spark, folder, n_shards):
     return users, load_arrays(folder / "round-00001" / "items.safetensors")["items"]
 
 
+def test_cosine_gives_vectors_of_length_one_that_find_the_groups(spark, matrix, tmp_path):
+    likeness = {"loss": "softmax", "similarity": "cosine", "temperature": 0.2}
+
+    fitted = fit(LightGCN, spark, matrix, tmp_path, dimension=N_GROUPS, **likeness)
+
+    for vectors in (fitted.user_vectors, fitted.item_vectors):
+        np.testing.assert_allclose(np.linalg.norm(matrix_of(vectors), axis=1), 1, atol=1e-5)
+    assert share_of_own_group(fitted, matrix) > 0.95
+
+
 def test_log_has_a_row_a_round_and_shard(learnt):
     rows = learnt[LightGCN].log.orderBy("round", "shard_id").collect()
 

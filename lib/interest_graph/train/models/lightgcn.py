@@ -24,6 +24,7 @@ from interest_graph.train.losses import Objective
 from interest_graph.train.models.spectral import fitted_vectors, spectrum_of, stored
 from interest_graph.train.normalise import SYMMETRIC, Scaling, normalised
 from interest_graph.train.partition import partition
+from interest_graph.train.ranking import of_unit_length
 from interest_graph.train.round import RoundPlan
 from interest_graph.train.shard import ShardedGraph
 from interest_graph.train.spectrum import Spectrum
@@ -107,11 +108,13 @@ class LightGCN:
         while len(layers) <= n_layers:
             layers.append(gram(graph, layers[-2], _EVERYTHING))
         below = np.asarray(sum(layers[:-1]))
-        kernel = partial(final_users, n_layers=n_layers)
+        is_cosine = self.config.similarity == "cosine"
+        kernel = partial(final_users, n_layers=n_layers, is_cosine=is_cosine)
         with shipping(self.spark, {"V": below}) as shared:
             rows = user_rows(graph, kernel, shared, _EVERYTHING.names, first_users)
             users = stored(rows, self.work_dir)
-        return users, (below + layers[-1]) / (n_layers + 1)
+        items = (below + layers[-1]) / (n_layers + 1)
+        return users, of_unit_length(items) if is_cosine else items
 
     def _log(self, progress: Progress) -> DataFrame:
         return self.spark.createDataFrame(log_rows(self.name, progress), LOG_COLUMNS)
@@ -144,6 +147,7 @@ def plan_of(config: TrainConfig, n_shards: int) -> RoundPlan:
         validation_users=-(-config.validation.users // n_shards),
         objective=Objective(
             loss=config.loss,
+            similarity=config.similarity,
             temperature=config.temperature,
             weight_decay=config.weight_decay,
             clip_norm=config.clip_norm,
@@ -185,8 +189,10 @@ def first_layers(_: int, shard: Arrays, shared: Arrays) -> Arrays:
     return {"layer_1": R.T @ shard["users"], "layer_2": R.T @ (R @ shared["V"])}
 
 
-def final_users(shard: Arrays, shared: Arrays, *, n_layers: int) -> np.ndarray:
+def final_users(
+    shard: Arrays, shared: Arrays, *, n_layers: int, is_cosine: bool = False
+) -> np.ndarray:
     """Mean of the users' layers; shared: V, the sum of the items' layers but the last."""
     R = normalised(shard, shared, _EVERYTHING)
     mean: np.ndarray = (shard["users"] + R @ shared["V"]) / (n_layers + 1)
-    return mean
+    return of_unit_length(mean) if is_cosine else mean
