@@ -38,6 +38,15 @@ def test_users_with_few_edges_give_the_share_on_average(spark):
     assert abs(len(counts) - 200) < 60  # more than four standard deviations of a binomial
 
 
+def test_users_of_the_same_items_give_different_ones(spark):
+    _, held_out = hold_out_edges(edges_of(spark, [10] * 200), 0.1, seed=3)
+
+    given = {row.item_id: row["count"] for row in held_out.groupBy("item_id").count().collect()}
+
+    assert len(given) == 10
+    assert max(given.values()) < 60  # 20 expected of each
+
+
 def test_partitioning_changes_nothing_and_the_seed_does(spark):
     edges = edges_of(spark, [40] * 20)
 

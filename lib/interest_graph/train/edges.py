@@ -41,7 +41,9 @@ def hold_out_edges(edges: DataFrame, fraction: float, seed: int) -> tuple[DataFr
     """
     by_user = Window.partitionBy("user_id")
     n_edges = F.count("*").over(by_user)
-    place = F.row_number().over(by_user.orderBy(F.xxhash64(F.lit(seed), "item_id"), "item_id"))
+    # By pair, not by item: else all users would give the same items, which nobody could then learn.
+    order = F.xxhash64(F.lit(seed), "user_id", "item_id")
+    place = F.row_number().over(by_user.orderBy(order, "item_id"))
     # xxhash64 is uniform over all 64-bit integers: this maps it to [0, 1).
     draw = F.xxhash64(F.lit(seed), "user_id") / F.lit(2.0**64) + 0.5
     n_given = F.greatest(F.floor(n_edges * fraction + draw), (n_edges >= _GIVES_ONE).cast("bigint"))
