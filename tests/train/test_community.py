@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from tests.train.graphs import planted_matrix, symmetric
 
-from interest_graph.train.community import group_centres, nearest_group, unit_rows
+from interest_graph.train.community import group_centres, nearest_group
+from interest_graph.train.ranking import of_unit_length
 
 N_GROUPS = 5
 
@@ -44,4 +45,4 @@ def test_items_that_are_all_alike_stay_one_group():
 
     centres = group_centres(places, np.array([1.0, 2.0, 0.0, 1.0]), 3)
 
-    np.testing.assert_allclose(centres, unit_rows(places[:1]), rtol=1e-6)
+    np.testing.assert_allclose(centres, of_unit_length(places[:1]), rtol=1e-6)

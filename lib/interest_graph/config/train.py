@@ -24,6 +24,9 @@ from interest_graph.config.models import (
     ValidationConfig,
 )
 
+# Settings of train that shape no result, and may hold secrets: no part of names or lineage.
+NO_RESULT = {"mlflow"}
+
 
 class SpectralConfig(Section):
     """Ideal low-pass filter: leading singular vectors of the normalised graph."""

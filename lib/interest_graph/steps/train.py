@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from interest_graph import tables
+from interest_graph.config.train import NO_RESULT
 from interest_graph.contract import Table
 from interest_graph.graph.version import newest_version
 from interest_graph.job import Job, Step
@@ -21,8 +22,6 @@ from interest_graph.tracking import Tracker, tracked
 from interest_graph.train.edges import count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.registry import make_model
-
-_NO_RESULT = {"mlflow"}  # settings that shape nothing, and may hold secrets
 
 
 def run(job: Job) -> None:
@@ -49,7 +48,7 @@ def run(job: Job) -> None:
                 build=_next_build(job, model_run),
                 graph_version=graph_version,
                 as_of=job.as_of,
-                parameters=config.model_dump_json(exclude=_NO_RESULT),
+                parameters=config.model_dump_json(exclude=NO_RESULT),
                 input_versions=job.input_versions,
                 n_users=counts.n_users,
                 n_items=counts.n_items,
@@ -68,7 +67,7 @@ def run(job: Job) -> None:
 def _name_run(job: Job, graph_version: str) -> str:
     """Twelve hexadecimal digits of all that decides the result: a rerun replaces its tables."""
     decisive = [
-        job.settings.train.model_dump(mode="json", exclude=_NO_RESULT),
+        job.settings.train.model_dump(mode="json", exclude=NO_RESULT),
         graph_version,
         version("interest-graph"),
     ]
@@ -79,7 +78,7 @@ def _tracked(job: Job, model_run: str, graph_version: str) -> AbstractContextMan
     config = job.settings.train
     tags = {"model_run": model_run, "graph_version": graph_version, "as_of": job.as_of.isoformat()}
     tags |= {f"version.{name}": str(number) for name, number in job.input_versions.items()}
-    parameters = config.model_dump(mode="json", exclude=_NO_RESULT)
+    parameters = config.model_dump(mode="json", exclude=NO_RESULT)
     return tracked(config.mlflow, f"{config.model} {model_run}", parameters, tags)
 
 

@@ -20,6 +20,7 @@ from rich.markup import escape
 
 from interest_graph import tables
 from interest_graph.config import TrainConfig, change_train
+from interest_graph.config.train import NO_RESULT
 from interest_graph.errors import ConfigError, TrainingError
 from interest_graph.graph.version import newest_version
 from interest_graph.job import Job, Step, one_line
@@ -105,7 +106,7 @@ def _search(job: Job) -> Iterator[Search]:
 def _name_study(job: Job, base: TrainConfig, graph_version: str) -> str:
     """Twelve hexadecimal digits of all that decides the metrics; more trials go on with a study."""
     decisive = [
-        base.model_dump(mode="json", exclude={"mlflow"}),
+        base.model_dump(mode="json", exclude=NO_RESULT),
         job.settings.tune.model_dump(mode="json", exclude={"n_trials", "timeout_seconds"}),
         graph_version,
         version("interest-graph"),
@@ -142,7 +143,7 @@ def _measure(job: Job, search: Search, draw: Draw) -> float:
     """NDCG on the held-out pairs of the model fitted with these settings."""
     config = change_train(search.base, draw.settings)
     folder = search.folder / f"trial-{draw.place:05d}"
-    parameters = config.model_dump(mode="json", exclude={"mlflow"})
+    parameters = config.model_dump(mode="json", exclude=NO_RESULT)
     tags = {"study": search.study, "graph_version": search.graph_version}
     tags |= {f"version.{name}": str(number) for name, number in job.input_versions.items()}
     name = f"trial {draw.place} of {search.study}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from interest_graph.arrays import Arrays
 from interest_graph.train.normalise import normalised
+from interest_graph.train.ranking import of_unit_length
 
 _STEPS = 10  # of 2-means in a bisection: later ones move few items
 
@@ -23,7 +24,7 @@ def group_centres(vectors: np.ndarray, masses: np.ndarray, n_groups: int) -> np.
     split in two until there are n_groups, or none can be split. Groups that were split last are
     next to each other.
     """
-    places = unit_rows(vectors)
+    places = of_unit_length(vectors)
     groups = [np.flatnonzero(masses > 0)]
     weights = [float(masses.sum())]
     while len(groups) < n_groups and max(weights) > 0:
@@ -37,7 +38,7 @@ def group_centres(vectors: np.ndarray, masses: np.ndarray, n_groups: int) -> np.
         groups[heaviest : heaviest + 1] = halves
         weights[heaviest : heaviest + 1] = [float(masses[half].sum()) for half in halves]
     sums = [masses[members] @ places[members] for members in groups]
-    return unit_rows(np.array(sums, dtype=np.float32))
+    return of_unit_length(np.array(sums, dtype=np.float32))
 
 
 def nearest_group(shard: Arrays, shared: Arrays) -> np.ndarray:
@@ -52,13 +53,6 @@ def nearest_group(shard: Arrays, shared: Arrays) -> np.ndarray:
     return nearest.astype(np.float32)[:, None]
 
 
-def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1; rows of zeros stay."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: np.ndarray = vectors / np.where(lengths > 0, lengths, 1)
-    return unit
-
-
 def _bisect(places: np.ndarray, masses: np.ndarray) -> np.ndarray | None:
     """Which of two groups each place is in, by 2-means from the widest direction; None if alike."""
     spread = places - masses @ places / masses.sum()
@@ -68,7 +62,7 @@ def _bisect(places: np.ndarray, masses: np.ndarray) -> np.ndarray | None:
     for _ in range(_STEPS):
         if side.all() or not side.any():
             return None
-        centres = unit_rows(np.stack([masses[half] @ places[half] for half in (~side, side)]))
+        centres = of_unit_length(np.stack([masses[half] @ places[half] for half in (~side, side)]))
         closer = places @ (centres[1] - centres[0]) > 0
         if (closer == side).all():
             break

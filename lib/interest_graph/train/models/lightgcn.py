@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.config import TrainConfig
+from interest_graph.config.train import NO_RESULT
 from interest_graph.train.balance import measure_balance
 from interest_graph.train.budget import training_costs
 from interest_graph.train.checkpoint import Checkpoints
@@ -71,7 +72,7 @@ class LightGCN:
 
     def _rounds(self, graph: ShardedGraph) -> Rounds:
         config = self.config
-        settings = config.model_dump_json(exclude={"mlflow"})
+        settings = config.model_dump_json(exclude=NO_RESULT)
         content = [settings, graph.n_users, graph.n_edges, graph.n_shards, graph.degrees.digest]
         fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()
         return Rounds(
