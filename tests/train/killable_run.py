@@ -1,11 +1,14 @@
 """A small training run in its own process: `killable_run.py WORK_DIR`.
 
-The first attempt of every shard's task in round 2 fails, as on a lost executor, and leaves the note
-WORK_DIR.lost.
+In round 2 the first attempts fail once their work is done, but before it is handed over: shard 0's
+worker kills itself, as for want of memory, and shard 1's task raises. Each leaves a note,
+WORK_DIR.killed and WORK_DIR.raised.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -20,18 +23,22 @@ train_shard = loop.train_shard
 
 def main(work_dir: str) -> None:
     settings = {
-        "spark.master": "local[2,3]",
+        "spark.master": "local[2,3]",  # a task is tried three times
         "spark.driver.memory": "1g",
         "spark.sql.shuffle.partitions": "2",
         "spark.local.dir": f"{work_dir}.local",
     }
 
     def fail_first(shard_id, shard, shared, *, plan):
-        """train_shard, unless this is the first attempt in round 2."""
+        """train_shard, of which the first attempt in round 2 is lost."""
+        trained = train_shard(shard_id, shard, shared, plan=plan)
         if plan.number == 2 and TaskContext.get().attemptNumber() == 0:
-            Path(f"{work_dir}.lost").write_text(f"round {plan.number}")
+            note = "killed" if shard_id == 0 else "raised"
+            Path(f"{work_dir}.{note}").write_text(f"round {plan.number}")
+            if note == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
             raise RuntimeError("lost on purpose")
-        return train_shard(shard_id, shard, shared, plan=plan)
+        return trained
 
     loop.train_shard = fail_first
     fit_small(open_session("killable", settings=settings), work_dir)

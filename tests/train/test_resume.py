@@ -1,4 +1,4 @@
-"""A lost task and a killed driver change nothing in the result."""
+"""A killed worker, a failed task and a killed driver change nothing in the result."""
 
 from __future__ import annotations
 
@@ -46,14 +46,17 @@ def kill_after_round(work_dir, number):
     process.wait()
 
 
-def test_a_lost_task_and_a_killed_driver_change_nothing(spark, undisturbed, tmp_path):
+def test_a_killed_worker_a_failed_task_and_a_killed_driver_change_nothing(
+    spark, undisturbed, tmp_path
+):
     work_dir = tmp_path / "run"
     kill_after_round(work_dir, 3)
     reached = last_round(work_dir)
 
     resumed = fit_small(spark, str(work_dir))
 
-    assert (tmp_path / "run.lost").read_text() == "round 2"
+    for note in ("killed", "raised"):
+        assert (tmp_path / f"run.{note}").read_text() == "round 2"
     assert 3 <= reached < SETTINGS["max_rounds"]
     for name, expected in undisturbed.items():
         np.testing.assert_allclose(resumed[name], expected, atol=1e-6)
