@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from interest_graph.config import Settings, change_train, load_settings
+from interest_graph.config import Settings, change_train, load_settings, pick_train
 from interest_graph.errors import ConfigError
 
 
@@ -144,6 +144,12 @@ def test_a_changed_setting_that_is_a_list_of_candidates_takes_one_value():
     )
     with pytest.raises(ConfigError, match=r"^train.als.rnak: unknown setting, did you mean rank"):
         change_train(train, {"train.als.rnak": 8})
+
+
+def test_picked_settings_are_a_tree_that_a_file_may_hold():
+    picked = pick_train(Settings().train, ["train.model", "train.als.rank", "train.als.alpha"])
+
+    assert picked == {"train": {"model": "lightgcn", "als": {"rank": [64], "alpha": [5.0]}}}
 
 
 def test_the_example_search_space_is_valid_on_top_of_an_example():

@@ -15,6 +15,7 @@ from interest_graph.errors import ConfigError, TrainingError
 from interest_graph.job import Job, run_step
 from interest_graph.steps import tune
 from interest_graph.steps.tune import STEP
+from interest_graph.train import division
 from interest_graph.train.study import open_study
 
 SPACE = {
@@ -26,7 +27,7 @@ TUNE = {"model": "item_knn", "n_trials": 3, "space": SPACE}
 
 def watch(patch, endings):
     """Note the pairs that trials are fitted to and judged by; the first ones end as `endings`."""
-    make, judge, endings = tune.make_model, tune.rank_held_out, list(endings)
+    make, judge, endings = tune.make_model, division.rank_held_out, list(endings)
     seen = {"fitted": set(), "judged": set()}
 
     def note(kind, *frames):
@@ -49,7 +50,7 @@ def watch(patch, endings):
         return judge(sources, edges, held_out, *rest)
 
     patch.setattr(tune, "make_model", watched_model)
-    patch.setattr(tune, "rank_held_out", watched_judge)
+    patch.setattr(division, "rank_held_out", watched_judge)
     return seen
 
 
@@ -107,19 +108,23 @@ def test_the_best_settings_are_a_file_that_train_takes(tuned, tmp_path):
 
 
 def test_a_study_without_a_complete_trial_is_one_line(tmp_path, monkeypatch):
-    def fail(*_):
+    search = SimpleNamespace(folder=tmp_path)
+
+    def fail(_job, _search, draw):
+        (tmp_path / f"trial-{draw.place:05d}").mkdir()
         raise TrainingError("too large")
 
     monkeypatch.setattr(tune, "_measure", fail)
     with open_study(tmp_path, "s", Settings.model_validate({"tune": TUNE}).tune) as study:
-        tune._attempt(None, None, study, study.draw())
+        tune._attempt(None, search, study, study.draw())
 
         with pytest.raises(TrainingError, match="no trial is complete; the last error: too large"):
-            tune._best(study)
+            study.best()
+    assert not list(tmp_path.glob("trial-*"))
 
 
 def test_what_is_wrong_before_the_first_trial_is_one_line(open_job):
     with pytest.raises(ConfigError, match=r"^tune.space: names no setting"):
         tune.run(open_job())
     with pytest.raises(ConfigError, match=r"^warehouse.table_root: tune needs a local folder"):
-        tune._folder(open_job(warehouse={"table_root": "s3a://bucket/w"}), "study")
+        tune.run(open_job(tune=TUNE, warehouse={"table_root": "s3a://bucket/w"}))

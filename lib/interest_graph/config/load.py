@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
@@ -46,6 +48,15 @@ def change_train(train: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
     for key, value in values.items():
         _set(tree, key, value, into_lists=True)
     return _validated(tree).train
+
+
+def pick_train(train: TrainConfig, names: Iterable[str]) -> dict[str, Any]:
+    """The dotted settings, such as train.als.rank, with their values as a tree for a YAML file."""
+    everything = {"train": train.model_dump(mode="json")}
+    tree: dict[str, Any] = {}
+    for name in names:
+        _set(tree, name, reduce(getitem, name.split("."), everything))
+    return tree
 
 
 def require_space(settings: Settings) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
-from contextlib import AbstractContextManager
-from importlib.metadata import version
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -14,72 +10,61 @@ from pyspark.sql import functions as F
 from interest_graph import tables
 from interest_graph.config.train import NO_RESULT
 from interest_graph.contract import Table
-from interest_graph.graph.version import newest_version
 from interest_graph.job import Job, Step
-from interest_graph.recommend.graph import user_item_edges
+from interest_graph.steps.training import TrainingGraph, name_by_content, newest_graph, track
 from interest_graph.store import absolute
-from interest_graph.tracking import Tracker, tracked
-from interest_graph.train.edges import count_edges, hold_out_edges
+from interest_graph.train.edges import hold_out_edges
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.registry import make_model
 
 
 def run(job: Job) -> None:
     """Fit the configured model and write it; a killed run goes on at its last finished round."""
-    config = job.settings.train
-    graph_version = newest_version(job.read(tables.GRAPH_VERSIONS))
-    graph = job.read(tables.EDGES).where(F.col("graph_version") == graph_version)
-    edges = user_item_edges(graph).persist()
-    counts = count_edges(edges)
-    model_run = _name_run(job, graph_version)
-    folder = f"{absolute(job.settings.warehouse.table_root)}/_training/{model_run}"
-    with _tracked(job, model_run, graph_version) as tracker:
-        with job.phase(f"fitting {config.model}"):
-            fit_edges, held_out = hold_out_edges(edges, config.validation.fraction, config.seed)
-            model = make_model(config.model, job.spark, config, folder, tracker.log_round)
-            fitted = model.fit(fit_edges, held_out)
-            tracker.log_rounds(fitted.log)
-            tracker.log_metrics(vars(counts))
-        with job.phase("writing the model"):
-            _write_model(job, model_run, fitted)
-            lineage = Row(
-                model_run=model_run,
-                model=config.model,
-                build=_next_build(job, model_run),
-                graph_version=graph_version,
-                as_of=job.as_of,
-                parameters=config.model_dump_json(exclude=NO_RESULT),
-                input_versions=job.input_versions,
-                n_users=counts.n_users,
-                n_items=counts.n_items,
-                n_edges=counts.n_edges,
-                n_rounds=_count_rounds(fitted),
-            )
-            record = job.spark.createDataFrame([lineage], tables.MODELS.schema)
-            job.store.merge(tables.MODELS, record)
-    edges.unpersist()
-    shutil.rmtree(folder, ignore_errors=True)
+    with newest_graph(job) as graph:
+        model_run = name_by_content(job.settings.train, graph.version)
+        _fit_and_write(job, graph, model_run)
+    counts = graph.counts
     for name, n_rows in (("users", counts.n_users), ("items", counts.n_items)):
         job.count(name, n_rows)
     job.count("user-item edges", counts.n_edges)
 
 
-def _name_run(job: Job, graph_version: str) -> str:
-    """Twelve hexadecimal digits of all that decides the result: a rerun replaces its tables."""
-    decisive = [
-        job.settings.train.model_dump(mode="json", exclude=NO_RESULT),
-        graph_version,
-        version("interest-graph"),
-    ]
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _tracked(job: Job, model_run: str, graph_version: str) -> AbstractContextManager[Tracker]:
+def _fit_and_write(job: Job, graph: TrainingGraph, model_run: str) -> None:
     config = job.settings.train
-    tags = {"model_run": model_run, "graph_version": graph_version, "as_of": job.as_of.isoformat()}
-    tags |= {f"version.{name}": str(number) for name, number in job.input_versions.items()}
-    parameters = config.model_dump(mode="json", exclude=NO_RESULT)
-    return tracked(config.mlflow, f"{config.model} {model_run}", parameters, tags)
+    folder = f"{absolute(job.settings.warehouse.table_root)}/_training/{model_run}"
+    tags = {"model_run": model_run, "graph_version": graph.version, "as_of": job.as_of.isoformat()}
+    with track(job, f"{config.model} {model_run}", config, tags) as tracker:
+        with job.phase(f"fitting {config.model}"):
+            fit_edges, held_out = hold_out_edges(
+                graph.edges, config.validation.fraction, config.seed
+            )
+            model = make_model(config.model, job.spark, config, folder, tracker.log_round)
+            fitted = model.fit(fit_edges, held_out)
+            tracker.log_rounds(fitted.log)
+            tracker.log_metrics(vars(graph.counts))
+        with job.phase("writing the model"):
+            _write_model(job, model_run, fitted)
+            record = [_lineage(job, graph, model_run, fitted)]
+            job.store.merge(tables.MODELS, job.spark.createDataFrame(record, tables.MODELS.schema))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lineage(job: Job, graph: TrainingGraph, model_run: str, fitted: FittedModel) -> Row:
+    """The run's row of model.runs."""
+    config, counts = job.settings.train, graph.counts
+    return Row(
+        model_run=model_run,
+        model=config.model,
+        build=_next_build(job, model_run),
+        graph_version=graph.version,
+        as_of=job.as_of,
+        parameters=config.model_dump_json(exclude=NO_RESULT),
+        input_versions=job.input_versions,
+        n_users=counts.n_users,
+        n_items=counts.n_items,
+        n_edges=counts.n_edges,
+        n_rounds=_count_rounds(fitted),
+    )
 
 
 def _write_model(job: Job, model_run: str, fitted: FittedModel) -> None:

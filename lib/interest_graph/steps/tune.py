@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import yaml
-from pyspark.sql import DataFrame, Row
-from pyspark.sql import functions as F
+from pyspark.sql import Row
 from rich.markup import escape
 
 from interest_graph import tables
-from interest_graph.config import TrainConfig, change_train
-from interest_graph.config.train import NO_RESULT
+from interest_graph.config import TrainConfig, change_train, pick_train
 from interest_graph.errors import ConfigError, TrainingError
-from interest_graph.graph.version import newest_version
 from interest_graph.job import Job, Step, one_line
 from interest_graph.memory import PeakMemory
 from interest_graph.progress import console
-from interest_graph.recommend.graph import user_item_edges
+from interest_graph.steps.training import TrainingGraph, name_by_content, newest_graph, track
 from interest_graph.store import absolute
-from interest_graph.tracking import Tracker, tracked
-from interest_graph.train.edges import count_edges, hold_out_edges
+from interest_graph.tracking import Tracker
+from interest_graph.train.division import Division, divide, held_out_ndcg
 from interest_graph.train.registry import make_model
-from interest_graph.train.scores import rank_held_out
 from interest_graph.train.study import (
     COMPLETE,
     FAILED,
@@ -47,30 +38,46 @@ from interest_graph.train.study import (
 
 @dataclass(frozen=True)
 class Search:
-    """What all trials of a study have in common.
-
-    base: settings of train that a trial changes; known, held_out: user_id, item_id, weight; no
-    trial is fitted to the held-out pairs, which decide. fit_edges, validation: the known pairs,
-    once more divided, for early stopping and blend weights within a trial.
-    """
+    """What all trials of a study have in common; base: settings of train that a trial changes."""
 
     study: str
     folder: Path
     graph_version: str
     base: TrainConfig
-    known: DataFrame
-    held_out: DataFrame
-    fit_edges: DataFrame
-    validation: DataFrame
+    pairs: Division
 
 
 def run(job: Job) -> None:
     """Try settings until the study has its trials; a killed run goes on with the next one."""
-    config = job.settings.tune
-    if not config.space:
-        raise ConfigError("tune.space", "names no setting, so there is nothing to tune")
     started = time.monotonic()
-    with _search(job) as search, open_study(search.folder, search.study, config) as study:
+    if not job.settings.tune.space:
+        raise ConfigError("tune.space", "names no setting, so there is nothing to tune")
+    folder = _tuning_folder(job)
+    base = change_train(job.settings.train, job.settings.tune.overrides)
+    with newest_graph(job) as graph, divide(graph.edges, base) as pairs:
+        study = _name_study(job, base, graph)
+        search = Search(study, folder / study, graph.version, base, pairs)
+        _go_on(job, search, started)
+
+
+def _tuning_folder(job: Job) -> Path:
+    root = absolute(job.settings.warehouse.table_root)
+    if ":/" in root:
+        raise ConfigError("warehouse.table_root", f"tune needs a local folder, {root} is a URL")
+    return Path(root) / "_tuning"
+
+
+def _name_study(job: Job, base: TrainConfig, graph: TrainingGraph) -> str:
+    """More trials, or more time for them, go on with a study."""
+    # As text: the order of the space decides what is drawn.
+    config = job.settings.tune.model_dump_json(exclude={"n_trials", "timeout_seconds"})
+    return name_by_content(base, config, graph.version)
+
+
+def _go_on(job: Job, search: Search, started: float) -> None:
+    """Make the trials that the study lacks, each recorded as it ends, and announce the best."""
+    config = job.settings.tune
+    with open_study(search.folder, search.study, config) as study:
         if study.tried():
             _write(job, search, study)  # what a killed run had no time for
         while study.n_finished < config.n_trials:
@@ -82,43 +89,7 @@ def run(job: Job) -> None:
             _write(job, search, study)
         for state, n_trials in sorted(study.counts().items()):
             job.count(state, n_trials)
-        _announce(search, _best(study), job.settings.train.validation.k)
-
-
-@contextmanager
-def _search(job: Job) -> Iterator[Search]:
-    base = change_train(job.settings.train, job.settings.tune.overrides)
-    graph_version = newest_version(job.read(tables.GRAPH_VERSIONS))
-    study = _name_study(job, base, graph_version)
-    graph = job.read(tables.EDGES).where(F.col("graph_version") == graph_version)
-    edges = user_item_edges(graph).persist()
-    count_edges(edges)
-    known, held_out = hold_out_edges(edges, base.validation.fraction, base.seed)
-    fit_edges, validation = hold_out_edges(known, base.validation.fraction, base.seed)
-    parts = [part.persist() for part in (known, held_out, fit_edges, validation)]
-    try:
-        yield Search(study, _folder(job, study), graph_version, base, *parts)
-    finally:
-        for part in (*parts, edges):
-            part.unpersist()
-
-
-def _name_study(job: Job, base: TrainConfig, graph_version: str) -> str:
-    """Twelve hexadecimal digits of all that decides the metrics; more trials go on with a study."""
-    decisive = [
-        base.model_dump(mode="json", exclude=NO_RESULT),
-        job.settings.tune.model_dump(mode="json", exclude={"n_trials", "timeout_seconds"}),
-        graph_version,
-        version("interest-graph"),
-    ]
-    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:12]
-
-
-def _folder(job: Job, study: str) -> Path:
-    root = absolute(job.settings.warehouse.table_root)
-    if ":/" in root:
-        raise ConfigError("warehouse.table_root", f"tune needs a local folder, {root} is a URL")
-    return Path(root) / "_tuning" / study
+        _announce(search, study.best())
 
 
 def _attempt(job: Job, search: Search, study: Study, draw: Draw) -> None:
@@ -135,31 +106,28 @@ def _attempt(job: Job, search: Search, study: Study, draw: Draw) -> None:
     seconds, peak = time.monotonic() - started, memory.megabytes
     problem = one_line(error) if error else None
     study.finish(draw, Outcome(state, metric, round(seconds, 3), round(peak, 1), problem))
+    # Rounds of an interrupted trial stay: the trial is drawn again and goes on with them.
+    shutil.rmtree(_trial_folder(search, draw), ignore_errors=True)
     if error is not None and not isinstance(error, ConfigError | TrainingError):
         raise error
+
+
+def _trial_folder(search: Search, draw: Draw) -> Path:
+    return search.folder / f"trial-{draw.place:05d}"
 
 
 def _measure(job: Job, search: Search, draw: Draw) -> float:
     """NDCG on the held-out pairs of the model fitted with these settings."""
     config = change_train(search.base, draw.settings)
-    folder = search.folder / f"trial-{draw.place:05d}"
-    parameters = config.model_dump(mode="json", exclude=NO_RESULT)
-    tags = {"study": search.study, "graph_version": search.graph_version}
-    tags |= {f"version.{name}": str(number) for name, number in job.input_versions.items()}
     name = f"trial {draw.place} of {search.study}"
-    with tracked(config.mlflow, name, parameters, tags, (PrunedTrial,)) as tracker:
-        listener = _Listener(tracker, draw)
-        model = make_model(config.model, job.spark, config, str(folder), listener)
-        fitted = model.fit(search.fit_edges, search.validation)
+    tags = {"study": search.study, "graph_version": search.graph_version}
+    with track(job, name, config, tags, early_ends=(PrunedTrial,)) as tracker:
+        listener, folder = _Listener(tracker, draw), str(_trial_folder(search, draw))
+        model = make_model(config.model, job.spark, config, folder, listener)
+        fitted = model.fit(search.pairs.fit_edges, search.pairs.validation)
         tracker.log_rounds(fitted.log)
-        ranking = rank_held_out(
-            [fitted], search.known, search.held_out, config.validation, config.seed
-        )
-        if fitted.item_weights is not None:
-            fitted.item_weights.unpersist()
-        metric = ranking.trials[0].metric
+        metric = held_out_ndcg(fitted, search.pairs, config)
         tracker.log_metrics({"held_out_ndcg": metric})
-    shutil.rmtree(folder, ignore_errors=True)
     return metric
 
 
@@ -199,38 +167,19 @@ def _row(search: Search, tried: Tried) -> Row:
     )
 
 
-def _best(study: Study) -> Tried:
-    best = study.best()
-    if best is None:
-        errors = [tried.outcome.error for tried in study.tried() if tried.outcome.error]
-        problem = f"no trial is complete; the last error: {errors[-1]}" if errors else "no trial"
-        raise TrainingError(problem)
-    return best
-
-
-def _announce(search: Search, best: Tried, k: int) -> None:
+def _announce(search: Search, best: Tried) -> None:
     """Print the best settings, and write them as a file that --config takes."""
+    k = search.base.validation.k
     title = f"NDCG@{k} {best.outcome.metric:.4f} on held-out pairs: trial {best.trial}"
+    tuned = pick_train(change_train(search.base, best.settings), ["train.model", *best.settings])
     path = search.folder / "best.yaml"
     part = path.with_suffix(".part")
-    part.write_text(f"# {title} of study {search.study}\n{_fragment(search, best)}")
+    part.write_text(f"# {title} of study {search.study}\n{yaml.safe_dump(tuned, sort_keys=False)}")
     part.replace(path)
     console.print(f"best: {title}")
     for name, value in best.settings.items():
         console.print(escape(f"  {name}: {json.dumps(value)}"))
     console.print(f"written to {path}; add --config {path} to train with it", soft_wrap=True)
-
-
-def _fragment(search: Search, best: Tried) -> str:
-    tuned = change_train(search.base, best.settings).model_dump(mode="json")
-    tree: dict[str, Any] = {"train": {"model": tuned["model"]}}
-    for name in best.settings:
-        branch, value = tree, {"train": tuned}
-        *parents, leaf = name.split(".")
-        for parent in parents:
-            branch, value = branch.setdefault(parent, {}), value[parent]
-        branch[leaf] = value[leaf]
-    return str(yaml.safe_dump(tree, sort_keys=False))
 
 
 STEP = Step(

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
 from interest_graph.config import Range, TuneConfig
-from interest_graph.errors import ConflictError
+from interest_graph.errors import ConflictError, TrainingError
 
 COMPLETE, PRUNED, FAILED, INTERRUPTED = "complete", "pruned", "failed", "interrupted"
 
@@ -118,10 +118,18 @@ class Study:
         trials = self._study.get_trials(deepcopy=False)
         return [_tried(trial) for trial in trials if trial.state.is_finished()]
 
-    def best(self) -> Tried | None:
-        """The complete trial with the best metric, the earlier of two equals."""
-        complete = [tried for tried in self.tried() if tried.outcome.metric is not None]
-        return max(complete, key=lambda tried: tried.outcome.metric or 0.0, default=None)
+    def best(self) -> Tried:
+        """The complete trial with the best metric, the earlier of two equals.
+
+        Raises TrainingError when there is none.
+        """
+        tried = self.tried()
+        complete = [each for each in tried if each.outcome.metric is not None]
+        if complete:
+            return max(complete, key=lambda each: each.outcome.metric or 0.0)
+        errors = [each.outcome.error for each in tried if each.outcome.error]
+        problem = f"no trial is complete; the last error: {errors[-1]}" if errors else "no trial"
+        raise TrainingError(problem)
 
     def close(self) -> None:
         """Let go of the file."""
