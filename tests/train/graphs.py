@@ -8,6 +8,12 @@ import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from scipy import sparse
 
+from interest_graph.config import TrainConfig
+from interest_graph.train.budget import training_costs
+from interest_graph.train.partition import partition
+from interest_graph.train.shard import ShardedGraph
+
+COSTS = training_costs(64, 3)
 EDGES = "user_id STRING, item_id STRING, weight DOUBLE"
 
 
@@ -38,6 +44,11 @@ def frame_of(spark: SparkSession, matrix: sparse.csr_matrix) -> DataFrame:
         for u, i, w in zip(cells.row, cells.col, cells.data, strict=True)
     ]
     return spark.createDataFrame(rows, EDGES)
+
+
+def sharded(edges: DataFrame, n_shards: int, *, held_out: DataFrame | None = None) -> ShardedGraph:
+    """The graph cut by hash, as LightGCN's default settings cut it."""
+    return partition(edges, held_out, TrainConfig(n_shards=n_shards), COSTS)
 
 
 def symmetric(matrix: sparse.csr_matrix) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.train.graphs import EDGES
+from tests.train.graphs import COSTS, EDGES, sharded
 
 from interest_graph.errors import ConfigError
 from interest_graph.train.balance import (
@@ -13,10 +13,7 @@ from interest_graph.train.balance import (
     measure_balance,
     partition_frame,
 )
-from interest_graph.train.budget import training_costs
-from interest_graph.train.shard import shard_graph
 
-COSTS = training_costs(64, 3)
 TWO = Balance((ShardSize(0, 10, 300, 40), ShardSize(1, 10, 100, 20)), n_items=50, costs=COSTS)
 
 
@@ -40,7 +37,7 @@ def test_a_shard_that_does_not_fit_is_refused_before_training():
 
 def test_shards_are_counted(spark):
     rows = [(f"u{u}", f"i{i}", 1.0) for u in range(8) for i in range(u + 1)]
-    graph = shard_graph(spark.createDataFrame([*rows, ("u8", "own", 1.0)], EDGES), 2)
+    graph = sharded(spark.createDataFrame([*rows, ("u8", "own", 1.0)], EDGES), 2)
 
     balance = measure_balance(graph, COSTS)
     whole, *shards = partition_frame(graph, balance).orderBy("shard_id").collect()
@@ -58,7 +55,7 @@ def test_shared_edges_and_hubs_are_known(spark):
     """Ten users: all know `hub`, one pair of users knows `rare`, each knows an item of its own."""
     rows = [(f"u{u}", item, 1.0) for u in range(30) for item in ("hub", f"own{u:02}")]
     rows += [("u0", "rare", 1.0), ("u1", "rare", 1.0)]
-    graph = shard_graph(spark.createDataFrame(rows, EDGES), 2)
+    graph = sharded(spark.createDataFrame(rows, EDGES), 2)
 
     balance = measure_balance(graph, COSTS)
 

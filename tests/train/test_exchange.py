@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from tests.train.graphs import frame_of, random_matrix, symmetric
+from tests.train.graphs import frame_of, random_matrix, sharded, symmetric
 
 from interest_graph.arrays import shipping
 from interest_graph.train.exchange import gram, item_sums, user_rows
 from interest_graph.train.models.spectral import project_users
 from interest_graph.train.normalise import SYMMETRIC, Scaling
 from interest_graph.train.packing import PACKED_COLUMNS, pack
-from interest_graph.train.shard import shard_graph
 
 N_ITEMS, DIMENSION = 40, 6
 
@@ -30,11 +29,9 @@ def Y():  # noqa: N802 - a matrix
 @pytest.fixture(scope="module", params=[1, 4])
 def graph(spark, matrix, request):
     held_out = random_matrix(90, N_ITEMS, 0.02, seed=6).multiply(matrix.toarray() == 0).tocsr()
-    sharded = shard_graph(
-        frame_of(spark, matrix), request.param, held_out=frame_of(spark, held_out)
-    )
-    yield sharded, held_out
-    sharded.release()
+    cut = sharded(frame_of(spark, matrix), request.param, held_out=frame_of(spark, held_out))
+    yield cut, held_out
+    cut.release()
 
 
 def test_gram_product_is_exact(graph, matrix, Y):

@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 from scipy import sparse
-from tests.train.graphs import EDGES, frame_of, planted_matrix
+from tests.train.graphs import COSTS, EDGES, frame_of, planted_matrix
 
 from interest_graph.config import TrainConfig
 from interest_graph.errors import ConfigError
 from interest_graph.train.balance import measure_balance
-from interest_graph.train.budget import training_costs
 from interest_graph.train.partition import partition
 
-COSTS = training_costs(64, 3)
 N_USERS, N_ITEMS, N_GROUPS = 400, 80, 8
 
 

@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 from scipy import sparse
-from tests.train.graphs import EDGES, frame_of, random_matrix
+from tests.train.graphs import COSTS, EDGES, frame_of, random_matrix, sharded
 
 from interest_graph.arrays import unpack_texts
 from interest_graph.errors import ConfigError, DataError, TrainingError
-from interest_graph.train.budget import training_costs
 from interest_graph.train.normalise import csr
 from interest_graph.train.packing import unpack
-from interest_graph.train.shard import shard_graph
-
-COSTS = training_costs(64, 3)  # what shard_graph balances by
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +38,7 @@ def joined(shards, n_items):
 
 @pytest.mark.parametrize("n_shards", [1, 3])
 def test_shards_hold_every_edge_once_one_shard_a_partition(spark, matrix, n_shards):
-    graph = shard_graph(frame_of(spark, matrix).repartition(4), n_shards)
+    graph = sharded(frame_of(spark, matrix).repartition(4), n_shards)
 
     shards, per_partition = shards_of(graph)
 
@@ -57,7 +53,7 @@ def test_order_of_rows_does_not_change_the_shards(spark, matrix):
     edges = frame_of(spark, matrix)
 
     first, again = (
-        shards_of(shard_graph(rows, 3))[0]
+        shards_of(sharded(rows, 3))[0]
         for rows in (edges, edges.orderBy(F.desc("weight")).repartition(5))
     )
 
@@ -70,7 +66,7 @@ def test_held_out_pairs_stay_beside_the_edges(spark):
     edges = spark.createDataFrame([("a", "x", 2.0), ("b", "y", 1.0)], EDGES)
     held_out = spark.createDataFrame([("a", "z", 3.0)], EDGES)
 
-    graph = shard_graph(edges, 1, held_out=held_out)
+    graph = sharded(edges, 1, held_out=held_out)
 
     (shard,) = shards_of(graph)[0].values()
     assert graph.items.ids == ["x", "y", "z"]
@@ -85,7 +81,7 @@ def test_a_skewed_graph_is_balanced(spark):
     sizes = np.minimum(300, rng.zipf(1.6, size=400))
     rows = [(f"u{u}", f"i{i}", 1.0) for u, n in enumerate(sizes) for i in range(n)]
 
-    graph = shard_graph(spark.createDataFrame(rows, EDGES), 4)
+    graph = sharded(spark.createDataFrame(rows, EDGES), 4)
 
     counts = [
         COSTS.shard_bytes(len(shard["indptr"]) - 1, len(shard["items"]))
@@ -96,7 +92,7 @@ def test_a_skewed_graph_is_balanced(spark):
 
 def test_a_graph_without_edges_is_refused(spark):
     with pytest.raises(TrainingError, match="no user-item edges"):
-        shard_graph(spark.createDataFrame([], EDGES), 2)
+        sharded(spark.createDataFrame([], EDGES), 2)
 
 
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf"), None])
@@ -104,11 +100,11 @@ def test_weights_must_be_finite_and_positive(spark, weight):
     edges = spark.createDataFrame([("a", "x", 1.0), ("a", "y", weight)], EDGES)
 
     with pytest.raises(DataError, match=r"finite and above 0 \(1 rows\); for example y"):
-        shard_graph(edges, 1)
+        sharded(edges, 1)
 
 
 def test_more_shards_than_users_are_refused(spark):
     edges = spark.createDataFrame([("a", "x", 1.0), ("b", "y", 1.0)], EDGES)
 
     with pytest.raises(ConfigError, match=r"train.n_shards: 2 users cannot fill 3 shards"):
-        shard_graph(edges, 3)
+        sharded(edges, 3)

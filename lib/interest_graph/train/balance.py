@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.errors import ConfigError
 from interest_graph.train.budget import Costs
 from interest_graph.train.exchange import item_sums, run_on_shards
-from interest_graph.train.packing import unpack
 from interest_graph.train.shard import ShardedGraph
 
 PARTITION_COLUMNS = """
     shard_id INT, n_users BIGINT, n_edges BIGINT, n_items BIGINT, expected_mb DOUBLE,
     imbalance DOUBLE, replication DOUBLE, shared_edges DOUBLE, n_hubs BIGINT, hubs ARRAY<STRING>"""
-
-_COLUMNS = "shard_id INT, n_users BIGINT, n_edges BIGINT, n_items BIGINT"
 
 # An item that this share of all users know is in every shard, whatever the order.
 _HUB_SHARE = 0.1
@@ -103,13 +99,15 @@ class Balance:
 
 def measure_balance(graph: ShardedGraph, costs: Costs) -> Balance:
     """Count each shard's users, edges and items, and the items that shards share; two jobs."""
-    rows = graph.rows.where("name IN ('indptr', 'items')").mapInArrow(_sizes, _COLUMNS)
-    shards = tuple(ShardSize(*map(int, row)) for row in sorted(rows.collect()))
     with shipping(graph.spark, {}) as nothing:
-        counts = item_sums(run_on_shards(graph, _presence, nothing, ["items"]))
+        counted = run_on_shards(graph, _count, nothing, ["indptr", "items"])
+        is_size = F.col("name") == "size"
+        sizes = counted.where(is_size).select("shard_id", "data").collect()  # one row a shard
+        counts = item_sums(counted.where(~is_size))
+    by_id = [(shard_id, np.frombuffer(size, np.int64).tolist()) for shard_id, size in sorted(sizes)]
     known, n_shards = counts["n_edges"], counts["n_shards"]
     return Balance(
-        shards=shards,
+        shards=tuple(ShardSize(shard_id, *size) for shard_id, size in by_id),
         n_items=len(graph.items),
         costs=costs,
         shared_edges=float(known[n_shards > 1].sum() / known.sum()),
@@ -129,15 +127,12 @@ def _hubs(graph: ShardedGraph, n_users: np.ndarray) -> tuple[str, ...]:
     return tuple(graph.items.ids[item] for item in hubs)
 
 
-def _presence(_: int, shard: Arrays, shared: Arrays) -> Arrays:
-    """By item: its edges in the shard, and whether it has any."""
+def _count(_: int, shard: Arrays, shared: Arrays) -> Arrays:
+    """By item its edges in the shard and whether it has any; the shard's ShardSize but its id."""
     n_edges = np.bincount(shard["items"], minlength=len(shared["degrees"])).astype(np.float32)
-    return {"n_edges": n_edges, "n_shards": (n_edges > 0).astype(np.float32)}
-
-
-def _sizes(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for _, shard_id, shard in unpack(batches):
-        n_users, items = len(shard["indptr"]) - 1, shard["items"]
-        values = (n_users, len(items), len(np.unique(items)))
-        columns = [pa.array([shard_id], pa.int32()), *(pa.array([v], pa.int64()) for v in values)]
-        yield pa.RecordBatch.from_arrays(columns, ["shard_id", "n_users", "n_edges", "n_items"])
+    size = [len(shard["indptr"]) - 1, len(shard["items"]), np.count_nonzero(n_edges)]
+    return {
+        "n_edges": n_edges,
+        "n_shards": (n_edges > 0).astype(np.float32),
+        "size": np.array(size, np.int64),
+    }

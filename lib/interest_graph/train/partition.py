@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -29,8 +31,9 @@ def partition(
     """Cut the graph into `train.n_shards` shards of equal bytes, in the order `train.sharding`.
 
     With n_shards null there are as many as a worker of train.worker_mb needs, and at least two.
-    edges, held_out: as in `shard_graph`; costs: of what is done with the shards. The same edges and
-    settings give the same shards in any order of the rows.
+    edges: user_id, item_id, weight > 0, one row per pair. held_out: user_id, item_id pairs that
+    are kept beside the edges for validation, their weight 1 unless they have one. costs: of what is
+    done with the shards. The same edges and settings give the same shards in any order of the rows.
     """
     histories = read_histories(edges, held_out)
     try:
@@ -54,7 +57,7 @@ def _regroup(histories: Histories, graph: ShardedGraph, costs: Costs, seed: int)
     """The graph cut anew, so that users who share items share a shard.
 
     Users are ordered by their community and cut into ranges of equal bytes; `graph`, cut by hash,
-    serves to find the communities and is let go.
+    serves to find the communities, and its shards are let go.
     """
     with shipping(graph.spark, _find_communities(graph, seed)) as shared:
         users = _users_in_parts(graph, shared, costs, seed).persist()
@@ -64,7 +67,8 @@ def _regroup(histories: Histories, graph: ShardedGraph, costs: Costs, seed: int)
         else:
             chosen = users.join(F.broadcast(shards), "part").select("user_id", "shard_id")
             assigned = histories.rows.join(chosen, "user_id")
-            regrouped = pack_shards(histories, assigned, graph.n_shards)
+            # The items stay as they are, and with them the degrees that were shipped.
+            regrouped = replace(graph, rows=pack_shards(assigned, graph.n_shards))
             graph.rows.unpersist()
         users.unpersist()
     return regrouped

@@ -12,9 +12,9 @@ from pyspark.sql import functions as F
 
 from interest_graph.arrays import Shipped, pack_texts, ship
 from interest_graph.errors import ConfigError
-from interest_graph.train.budget import Costs, training_costs
+from interest_graph.train.budget import Costs
 from interest_graph.train.dealing import deal_by_hash
-from interest_graph.train.histories import Histories, Items, read_histories
+from interest_graph.train.histories import Histories, Items
 from interest_graph.train.packing import PACKED_COLUMNS, pack
 from interest_graph.train.placement import partition_keys
 
@@ -52,59 +52,40 @@ class ShardedGraph:
         self.degrees.discard()
 
 
-def shard_graph(
-    edges: DataFrame, n_shards: int, *, held_out: DataFrame | None = None, seed: int = 0
-) -> ShardedGraph:
-    """Number the items, deal the users by hash to shards of equal bytes, pack and cache the shards.
-
-    edges: user_id, item_id, weight > 0, one row per pair. held_out: user_id, item_id pairs that
-    are kept beside the edges for validation, their weight 1 unless they have one.
-    The same edges, shards and seed give the same result in any order of the rows.
-    """
-    histories = read_histories(edges, held_out)
-    try:
-        return shard_by_hash(histories, n_shards, training_costs(64, 3), seed)
-    finally:
-        histories.rows.unpersist()
-
-
 def shard_by_hash(histories: Histories, n_shards: int, costs: Costs, seed: int) -> ShardedGraph:
-    """Deal the users by hash, evened out by the heaviest, and pack the shards."""
-    require_users(histories, n_shards)
-    assigned = deal_by_hash(histories.rows, n_shards, costs, seed)
-    return pack_shards(histories, assigned, n_shards)
+    """Deal the users by hash, evened out by the heaviest, and pack the shards.
 
-
-def require_users(histories: Histories, n_shards: int) -> None:
-    """Raise ConfigError when a shard would be empty."""
-    n_users = histories.size.n_users
-    if n_users < n_shards:
-        raise ConfigError("train.n_shards", f"{n_users} users cannot fill {n_shards} shards")
-
-
-def pack_shards(histories: Histories, assigned: DataFrame, n_shards: int) -> ShardedGraph:
-    """Bring each shard's users together as arrays, one shard a partition, and cache them.
-
-    assigned: the rows of `histories` with shard_id, from 0 to n_shards - 1, none of them empty.
+    Raises ConfigError when a shard would be empty.
     """
-    spark = assigned.sparkSession
-    items = histories.items
+    items, size = histories.items, histories.size
+    if size.n_users < n_shards:
+        raise ConfigError("train.n_shards", f"{size.n_users} users cannot fill {n_shards} shards")
+    rows = pack_shards(deal_by_hash(histories.rows, n_shards, costs, seed), n_shards)
+    degrees = {"degrees": items.degrees, "all_degrees": items.all_degrees}
+    return ShardedGraph(
+        rows=rows,
+        items=items,
+        degrees=ship(rows.sparkSession, degrees),
+        n_shards=n_shards,
+        n_users=size.n_users,
+        n_edges=size.n_edges,
+    )
+
+
+def pack_shards(assigned: DataFrame, n_shards: int) -> DataFrame:
+    """Bring each shard's users together as PACKED_COLUMNS, one shard a partition; cached.
+
+    assigned: rows of Histories with shard_id, from 0 to n_shards - 1, none of them empty.
+    """
     rows = (
-        assigned.join(_shard_keys(spark, n_shards), "shard_id")
+        assigned.join(_shard_keys(assigned.sparkSession, n_shards), "shard_id")
         .repartition(n_shards, "shard_key")
         .sortWithinPartitions("shard_id", "user_id")
         .mapInArrow(_pack_shard, PACKED_COLUMNS)
         .persist()
     )
     rows.count()  # fills the cache, so that the histories can go
-    return ShardedGraph(
-        rows=rows,
-        items=items,
-        degrees=ship(spark, {"degrees": items.degrees, "all_degrees": items.all_degrees}),
-        n_shards=n_shards,
-        n_users=histories.size.n_users,
-        n_edges=histories.size.n_edges,
-    )
+    return rows
 
 
 def _shard_keys(spark: SparkSession, n_shards: int) -> DataFrame:
