@@ -17,7 +17,7 @@ from scipy.linalg import lapack, solve
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_ITEMS_PER_BLOCK = 512
+ITEMS_PER_BLOCK = 512  # whose rows of products are in memory at a time
 
 
 def cosine_neighbours(
@@ -147,8 +147,8 @@ def _products(
 
 
 def _blocks(items: Codes) -> Iterator[Codes]:
-    for first in range(0, len(items), _ITEMS_PER_BLOCK):
-        yield items[first : first + _ITEMS_PER_BLOCK]
+    for first in range(0, len(items), ITEMS_PER_BLOCK):
+        yield items[first : first + ITEMS_PER_BLOCK]
 
 
 def _n_users(matrix: sparse.csr_matrix) -> Floats:
@@ -178,8 +178,8 @@ def _inverse(gram: Floats) -> Floats:
     inverse, singular = lapack.dpotri(factor, lower=1, overwrite_c=1)
     if failed or singular:
         raise FloatingPointError("ease: the item matrix is not positive definite; raise ease.l2")
-    for first in range(0, len(inverse), _ITEMS_PER_BLOCK):  # mirrors the lower half in place
-        end = first + _ITEMS_PER_BLOCK
+    for first in range(0, len(inverse), ITEMS_PER_BLOCK):  # mirrors the lower half in place
+        end = first + ITEMS_PER_BLOCK
         lower = np.tril(inverse[first:end, first:end])
         inverse[first:end, first:end] = lower + np.tril(lower, -1).T
         inverse[first:end, end:] = inverse[end:, first:end].T

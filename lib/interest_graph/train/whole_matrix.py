@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,61 +16,67 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from scipy import sparse
 
-from interest_graph.config.base import Section
 from interest_graph.config.models import ValidationConfig
+from interest_graph.config.train import TrainConfig
 from interest_graph.errors import TrainingError
 from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges, with_validation
 from interest_graph.train.fitted import ITEM_WEIGHT_COLUMNS, FittedModel
+from interest_graph.train.item_item import ITEMS_PER_BLOCK
 from interest_graph.train.matrix import Interactions, read_interactions, weight_batches
 from interest_graph.train.placement import partition_keys
-from interest_graph.train.ranking import Codes, mean_ndcg, sample_users
+from interest_graph.train.ranking import mean_ndcg, sample_users
 from interest_graph.train.trials import TRIAL_COLUMNS, Trial, log_of
 
-S = TypeVar("S", bound=Section)
-Kernel = Callable[[sparse.csr_matrix, Codes, S], sparse.csr_matrix]
+# (R, items, **settings) -> weights, one row for each of the items.
+Kernel = Callable[..., sparse.csr_matrix]
+KernelSettings = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Recipe(Generic[S]):
+class Recipe:
     """How a worker computes weights from the whole matrix R.
 
-    kernel: (R, items, settings) -> weights, one row for each of the items; rows: whether these
-    are the src or the dst items; is_divisible: whether several workers may take a part of the items
-    each; bytes_needed: peak of one worker for a graph of that size.
+    kernel: of item_item.py; rows: whether it returns rows of the src or of the dst items;
+    bytes_needed: peak of one worker for a graph of that size; is_divisible: whether several workers
+    may take a part of the items each.
     """
 
-    kernel: Kernel[S]
+    kernel: Kernel
     rows: Literal["src", "dst"]
-    is_divisible: bool
     bytes_needed: Callable[[EdgeCounts], float]
+    is_divisible: bool = True
 
     def weights(
-        self, matrix: sparse.csr_matrix, part: int, n_parts: int, settings: S
+        self, matrix: sparse.csr_matrix, part: int, n_parts: int, settings: KernelSettings
     ) -> sparse.csr_matrix:
         """W [src, dst] with the weights of every n_parts-th item from number `part` on."""
         n_items = matrix.shape[1]
         items = np.arange(part, n_items, n_parts)
-        cells = self.kernel(matrix, items, settings).tocoo()
+        cells = self.kernel(matrix, items, **settings).tocoo()
         own, other = items[cells.row], cells.col
         places = (own, other) if self.rows == "src" else (other, own)
         return sparse.csr_matrix((cells.data, places), shape=(n_items, n_items), dtype=np.float32)
 
 
+def blockwise_bytes(counts: EdgeCounts, *, kept: int, bytes_per_edge: int = 150) -> float:
+    """Edges as ids and as matrices, one block of products, and the `kept` weights of each item."""
+    per_item = 24 * (ITEMS_PER_BLOCK + kept)
+    return bytes_per_edge * counts.n_edges + per_item * counts.n_items
+
+
 @dataclass(frozen=True)
-class WholeMatrixModel(Generic[S]):
+class WholeMatrixModel:
     """A model that a recipe computes.
 
-    candidates: settings to compare on the validation pairs; the first is used where there are none;
-    trials: how the candidates fared.
+    candidates: settings of its kernel to compare on the validation pairs; the first are used where
+    there are none; trials: how the candidates fared.
     """
 
     spark: SparkSession
+    config: TrainConfig
     name: str
-    recipe: Recipe[S]
-    candidates: tuple[S, ...]
-    budget_mb: int
-    validation: ValidationConfig
-    seed: int
+    recipe: Recipe
+    candidates: tuple[KernelSettings, ...]
     trials: tuple[Trial, ...] = ()
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
@@ -81,7 +87,7 @@ class WholeMatrixModel(Generic[S]):
         log = log_of(self.spark, self.name, tuned.trials)
         return FittedModel(self.name, item_weights=weights, log=log)
 
-    def tuned(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel[S]:
+    def tuned(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel:
         """This model with the one candidate that ranks the validation pairs best."""
         if len(self.candidates) == 1:
             return self
@@ -90,8 +96,8 @@ class WholeMatrixModel(Generic[S]):
             _try_candidates,
             recipe=self.recipe,
             candidates=self.candidates,
-            validation=self.validation,
-            seed=self.seed,
+            validation=self.config.validation,
+            seed=self.config.seed,
         )
         pairs = with_validation(edges, validation).repartition(1)
         rows = pairs.mapInArrow(compute, TRIAL_COLUMNS).collect()  # one row a candidate
@@ -115,14 +121,14 @@ class WholeMatrixModel(Generic[S]):
 
     def fits(self, counts: EdgeCounts) -> bool:
         """Whether a worker's budget allows for a graph of that size."""
-        return self.recipe.bytes_needed(counts) <= self.budget_mb * 2**20
+        return self.recipe.bytes_needed(counts) <= self.config.worker_mb * 2**20
 
     def _require_memory(self, counts: EdgeCounts) -> None:
         if not self.fits(counts):
-            needed_mb = self.recipe.bytes_needed(counts) / 2**20
+            needed, allowed = self.recipe.bytes_needed(counts) / 2**20, self.config.worker_mb
             raise TrainingError(
-                f"{self.name} needs about {needed_mb:,.0f} MB in one worker for {counts.n_items:,} "
-                f"items; train.worker_mb is {self.budget_mb:,}: raise it or choose another model"
+                f"{self.name} needs about {needed:,.0f} MB in one worker for {counts.n_items:,} "
+                f"items; train.worker_mb is {allowed:,}: raise it or choose another model"
             )
 
 
@@ -132,7 +138,7 @@ def _keys_in_order(spark: SparkSession, n_parts: int) -> list[int]:
 
 
 def _weight_batches(
-    batches: Iterator[pa.RecordBatch], *, recipe: Recipe[S], settings: S, keys: list[int]
+    batches: Iterator[pa.RecordBatch], *, recipe: Recipe, settings: KernelSettings, keys: list[int]
 ) -> Iterator[pa.RecordBatch]:
     received = [batch for batch in batches if batch.num_rows]
     if not received:
@@ -146,8 +152,8 @@ def _weight_batches(
 def _try_candidates(
     batches: Iterator[pa.RecordBatch],
     *,
-    recipe: Recipe[S],
-    candidates: tuple[S, ...],
+    recipe: Recipe,
+    candidates: tuple[KernelSettings, ...],
     validation: ValidationConfig,
     seed: int,
 ) -> Iterator[pa.RecordBatch]:

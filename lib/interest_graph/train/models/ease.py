@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from pyspark.sql import SparkSession
-from scipy import sparse
 
-from interest_graph.config.base import Section
 from interest_graph.config.train import TrainConfig
 from interest_graph.train import item_item
 from interest_graph.train.edges import EdgeCounts
-from interest_graph.train.ranking import Codes
 from interest_graph.train.whole_matrix import Recipe, WholeMatrixModel
 
 
-class Regression(Section):
-    """One candidate."""
-
-    l2: float
-    item_exponent: float
-    keep: int
-
-
-def ease(spark: SparkSession, config: TrainConfig, _work_dir: str) -> WholeMatrixModel[Regression]:
+def ease(spark: SparkSession, config: TrainConfig, _work_dir: str) -> WholeMatrixModel:
     """Each item's column regressed on all others; excellent to some ten thousand items.
 
     Steck, Embarrassingly shallow autoencoders for sparse data, WWW 2019.
@@ -30,18 +19,10 @@ def ease(spark: SparkSession, config: TrainConfig, _work_dir: str) -> WholeMatri
     shared = {"item_exponent": settings.item_exponent, "keep": settings.weights_per_item}
     return WholeMatrixModel(
         spark=spark,
+        config=config,
         name="ease",
-        candidates=tuple(Regression(l2=l2, **shared) for l2 in settings.l2),
-        recipe=Recipe(kernel=_weights, rows="dst", is_divisible=False, bytes_needed=_bytes),
-        budget_mb=config.worker_mb,
-        validation=config.validation,
-        seed=config.seed,
-    )
-
-
-def _weights(matrix: sparse.csr_matrix, items: Codes, settings: Regression) -> sparse.csr_matrix:
-    return item_item.ease(
-        matrix, items, keep=settings.keep, l2=settings.l2, item_exponent=settings.item_exponent
+        recipe=Recipe(item_item.ease, rows="dst", bytes_needed=_bytes, is_divisible=False),
+        candidates=tuple({"l2": l2, **shared} for l2 in settings.l2),
     )
 
 
