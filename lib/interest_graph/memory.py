@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 
 import psutil
@@ -14,10 +16,11 @@ class PeakMemory:
     """Samples the process tree (Python, JVM, workers) while the block runs.
 
     `megabytes` is the highest sum of resident set sizes seen; shared pages count once a process.
+    `worker_megabytes` is the highest of any one Python worker.
     """
 
     def __init__(self) -> None:
-        self.megabytes = 0.0
+        self.megabytes = self.worker_megabytes = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True, name="peak-memory")
 
@@ -37,7 +40,10 @@ class PeakMemory:
     def _sample(self) -> None:
         root = _tree_root()
         while True:
-            self.megabytes = max(self.megabytes, _resident_bytes(root) / 2**20)
+            seen = list(_resident(root))
+            self.megabytes = max(self.megabytes, sum(size for _, size in seen))
+            workers = [size for is_worker, size in seen if is_worker]
+            self.worker_megabytes = max(self.worker_megabytes, *workers, 0.0)
             if self._ended.wait(_INTERVAL_SECONDS):
                 return
 
@@ -49,11 +55,11 @@ def _tree_root() -> psutil.Process:
     return parent if parent is not None and parent.name() == "java" else me
 
 
-def _resident_bytes(root: psutil.Process) -> int:
-    total = 0
+def _resident(root: psutil.Process) -> Iterator[tuple[bool, float]]:
+    """Of each process of the tree: whether it is another Python than this one, and its MiB."""
     for process in [root, *root.children(recursive=True)]:
         try:
-            total += process.memory_info().rss
+            is_worker = process.pid != os.getpid() and process.name().startswith("python")
+            yield is_worker, process.memory_info().rss / 2**20
         except psutil.NoSuchProcess:  # a worker that ended since the listing
             continue
-    return total

@@ -15,19 +15,16 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from interest_graph.config import TrainConfig
+from interest_graph.memory import PeakMemory
 from interest_graph.session import open_session
 from interest_graph.train.registry import make_model
 
@@ -77,38 +74,10 @@ def make_edges(spark: SparkSession, n_edges: int, *, skew: int, seed: int) -> Da
     return users.select(user, F.explode(items).alias("item_id"), F.lit(1.0).alias("weight"))
 
 
-class WorkerMemory:
-    """The largest resident memory of any one Python worker while the block runs, in MiB."""
-
-    def __init__(self) -> None:
-        self.megabytes = 0.0
-        self._ended = threading.Event()
-
-    @contextmanager
-    def watching(self) -> Iterator[WorkerMemory]:
-        thread = threading.Thread(target=self._sample, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._ended.set()
-            thread.join()
-
-    def _sample(self) -> None:
-        while not self._ended.wait(0.1):
-            for process in psutil.Process().children(recursive=True):
-                try:
-                    if process.name().startswith("python"):
-                        resident = process.memory_info().rss / 2**20
-                        self.megabytes = max(self.megabytes, resident)
-                except psutil.NoSuchProcess:
-                    continue
-
-
 def train(spark: SparkSession, edges: DataFrame, config: TrainConfig) -> dict[str, Any]:
     """Fit once: seconds of the whole and of the last round, memory beside what was expected."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="growth-") as folder, WorkerMemory().watching() as peak:
+    with tempfile.TemporaryDirectory(prefix="growth-") as folder, PeakMemory() as memory:
         fitted = make_model(config.model, spark, config, folder).fit(edges)
         fitted.user_vectors.count()
         seconds = time.monotonic() - started
@@ -122,13 +91,13 @@ def train(spark: SparkSession, edges: DataFrame, config: TrainConfig) -> dict[st
         "imbalance": round(whole.imbalance, 3),
         "seconds": round(seconds, 1),
         "expected_mb": round(whole.expected_mb),
-        "peak_mb": round(peak.megabytes),
+        "peak_mb": round(memory.worker_megabytes),
     }
     if fitted.log is not None:
         # The first round starts workers and loads torch into them.
         last = fitted.log.where("shard_id = -1").orderBy(F.desc("round")).first()
         found["round_seconds"] = round(last.seconds, 1)
-        found["peak_mb"] = round(max(peak.megabytes, last.peak_memory_mb))
+        found["peak_mb"] = round(max(memory.worker_megabytes, last.peak_memory_mb))
     return found
 
 
