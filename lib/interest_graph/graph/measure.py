@@ -10,13 +10,34 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig
-from interest_graph.graph.degrees import degrees_of
+from interest_graph.graph.degrees import degrees_of, effect_of_bound
 from interest_graph.graph.one_worker import fits_worker
 from interest_graph.graph.recall import recall_before_and_after
+from interest_graph.graph.structure import components_of, described_edges
 from interest_graph.graph.sums import exact_sum
 
 Shape = dict[str, float]
 Shapes = list[tuple[str, str, float]]
+
+
+def shapes_of(
+    before: DataFrame,
+    pruned: DataFrame,
+    edges: DataFrame,
+    structure: DataFrame,
+    config: GraphConfig,
+) -> tuple[Shape, Shape]:
+    """The shape of the weighed edges, and that of the finished graph with what it cost.
+
+    before, pruned: user-item edges with last_ts; edges: of all kinds, whose described_edges have
+    that structure.
+    """
+    recall_before, recall_after = recall_of(before, pruned, config)
+    communities = modularities(described_edges(edges, config), structure)
+    bound = effect_of_bound(pruned, max_items=config.projection.max_items_per_user)
+    shape_before = shape_of(before, components_of(before, config))
+    shape_after = shape_of(edges, structure) | communities
+    return shape_before | recall_before, shape_after | recall_after | bound
 
 
 def shape_of(edges: DataFrame, components: DataFrame) -> Shape:

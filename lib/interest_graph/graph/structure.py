@@ -42,6 +42,11 @@ def describe(
     return described
 
 
+def described_edges(edges: DataFrame, config: GraphConfig) -> DataFrame:
+    """Those of the kinds that structure is described by: graph.structure.edges."""
+    return edges.where(F.col("kind").isin(config.structure.edges))
+
+
 def components_of(edges: DataFrame, config: GraphConfig) -> DataFrame:
     """id, component of every vertex of `edges`; the cheap part of `describe`."""
     ends = edges.select("src", "dst", F.lit(1.0).alias("weight"))

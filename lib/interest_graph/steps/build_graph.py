@@ -2,98 +2,112 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.graph.build import connect, prune_edges
-from interest_graph.graph.degrees import effect_of_bound
 from interest_graph.graph.interests import session_edges
-from interest_graph.graph.measure import Shapes, modularities, recall_of, shape_of, shape_rows
+from interest_graph.graph.measure import Shapes, shape_rows, shapes_of
 from interest_graph.graph.scratch import scratch
-from interest_graph.graph.structure import components_of, describe
+from interest_graph.graph.structure import describe, described_edges
 from interest_graph.graph.version import version_of, version_row
 from interest_graph.graph.vertices import vertices_of, with_features
 from interest_graph.graph.weigh import require_edges, user_item_edges, weigh_edges
 from interest_graph.job import Job, Step
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """The tables that a graph is built from; features: text vectors of the configured encoder."""
+
+    interactions: DataFrame
+    users: DataFrame | None
+    items: DataFrame | None
+    social: DataFrame | None
+    features: DataFrame | None
+
+
 def run(job: Job) -> None:
     """Weigh, prune, project and describe the graph; write it under its version."""
-    config = job.settings.graph
-    items, features = job.read_if_written(tables.ITEMS), _vectors(job)
+    config, inputs = job.settings.graph, _read(job)
     with scratch(job.spark) as keep:
         with job.phase("weighing edges"):
-            weighed = weigh_edges(job.read(tables.INTERACTIONS), as_of=job.as_of, config=config)
+            weighed = weigh_edges(inputs.interactions, as_of=job.as_of, config=config)
             before = require_edges(keep(user_item_edges(weighed)))
         with job.phase("pruning and projecting"):
             pruned = keep(prune_edges(before, as_of=job.as_of, config=config))
-            edges = keep(_connect(job, pruned, items, features))
+            edges = keep(_connect(job, inputs, pruned))
         with job.phase("structure") as tell:
-            behaviour = edges.where(F.col("kind").isin(config.structure.edges))
-            structure = describe(behaviour, config, tell=tell)
-            recall_before, recall_after = recall_of(before, pruned, config)
-            shape_before = shape_of(before, components_of(before, config)) | recall_before
-            shape_after = shape_of(edges, structure) | modularities(behaviour, structure)
-            bound = config.projection.max_items_per_user
-            shape_after |= recall_after | effect_of_bound(pruned, max_items=bound)
+            structure = describe(described_edges(edges, config), config, tell=tell)
+            shapes = shapes_of(before, pruned, edges, structure, config)
         with job.phase("writing the graph"):
-            vertices = with_features(
-                vertices_of(edges, items),
-                before,
-                users=job.read_if_written(tables.USERS),
-                items=items,
-                features=features,
-            )
-            _write(job, edges, vertices, structure, shape_rows(shape_before, shape_after))
+            vertices = _vertices(inputs, before, edges)
+            _write(job, edges, vertices, structure, shape_rows(*shapes))
     for name in ("edges", "edges.user_item", "vertices"):
-        job.count(name, int(shape_after[name]))
+        job.count(name, int(shapes[1][name]))
 
 
-def _vectors(job: Job) -> DataFrame | None:
+def _read(job: Job) -> Inputs:
+    return Inputs(
+        interactions=job.read(tables.INTERACTIONS),
+        users=job.read_if_written(tables.USERS),
+        items=job.read_if_written(tables.ITEMS),
+        social=job.read_if_written(tables.SOCIAL_EDGES),
+        features=_read_features(job),
+    )
+
+
+def _read_features(job: Job) -> DataFrame | None:
     """Text vectors of the configured encoder. Raises MissingTableError where texts need them."""
     text = job.settings.graph.text
     is_needed = text.neighbours_per_item or text.n_clusters
     features = job.read(tables.FEATURES) if is_needed else job.read_if_written(tables.FEATURES)
-    return (
-        None
-        if features is None
-        else features.where(F.col("model") == job.settings.features.encoder)
+    if features is None:
+        return None
+    return features.where(F.col("model") == job.settings.features.encoder)
+
+
+def _connect(job: Job, inputs: Inputs, pruned: DataFrame) -> DataFrame:
+    return connect(
+        pruned,
+        inputs.items,
+        inputs.social,
+        job.settings.graph,
+        features=inputs.features,
+        sessions=session_edges(inputs.interactions, as_of=job.as_of),
     )
 
 
-def _connect(
-    job: Job, pruned: DataFrame, items: DataFrame | None, features: DataFrame | None
-) -> DataFrame:
-    return connect(
-        pruned,
-        items,
-        job.read_if_written(tables.SOCIAL_EDGES),
-        job.settings.graph,
-        features=features,
-        sessions=session_edges(job.read(tables.INTERACTIONS), as_of=job.as_of),
+def _vertices(inputs: Inputs, before: DataFrame, edges: DataFrame) -> DataFrame:
+    return with_features(
+        vertices_of(edges, inputs.items),
+        before,
+        users=inputs.users,
+        items=inputs.items,
+        features=inputs.features,
     )
 
 
 def _write(
     job: Job, edges: DataFrame, vertices: DataFrame, structure: DataFrame, shapes: Shapes
 ) -> None:
-    version = version_of(job.settings.graph, job.as_of, job.input_versions)
+    config, known = job.settings.graph, job.read_if_written(tables.GRAPH_VERSIONS)
+    version = version_of(config, job.as_of, job.input_versions)
     metrics = job.spark.createDataFrame(shapes, "stage STRING, metric STRING, value DOUBLE")
-    written = (
+    for table, rows in (
         (tables.EDGES, edges),
         (tables.VERTICES, vertices),
         (tables.COMMUNITIES, structure),
         (tables.GRAPH_METRICS, metrics),
-    )
-    for table, rows in written:
+    ):
         versioned = rows.withColumn("graph_version", F.lit(version))
         job.store.replace(table, versioned, where=f"graph_version = '{version}'")
-    known = job.read_if_written(tables.GRAPH_VERSIONS)
-    row = version_row(version, job.settings.graph, job.as_of, job.input_versions, known)
-    job.store.merge(
-        tables.GRAPH_VERSIONS, job.spark.createDataFrame([row], tables.GRAPH_VERSIONS.schema)
-    )
+    row = version_row(version, config, job.as_of, job.input_versions, known)
+    frame = job.spark.createDataFrame([row], tables.GRAPH_VERSIONS.schema)
+    job.store.merge(tables.GRAPH_VERSIONS, frame)
 
 
 STEP = Step(
