@@ -133,14 +133,16 @@ def _read_json(spark: SparkSession, source: SourceConfig, layout: Layout) -> Dat
         "_fields", F.from_json("value", F.lit(_MAP))
     )
     fields, is_readable = F.col("_fields"), F.col("_fields").isNotNull()
-    return parsed.withColumn("_rest", _rest(fields, source)).select(
+    # With the rest, so that each key is looked up once for both.
+    taken = {f"_taken_{key}": _json_field(fields, column) for key, column in source.columns.items()}
+    return parsed.withColumns({"_rest": _rest(fields, source), **taken}).select(
         "file",
         "position",
         is_readable.alias("is_readable"),
         F.when(~is_readable, F.col("value"))
         .when(F.size("_rest") > 0, F.to_json("_rest"))
         .alias("payload"),
-        *[_json_field(fields, column).alias(key) for key, column in source.columns.items()],
+        *[F.col(f"_taken_{key}").alias(key) for key in source.columns],
     )
 
 
