@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -44,6 +46,27 @@ def test_graph_filter_scales_by_powers_of_degrees(ratings):
     expected = ratings.T @ (ratings / users[:, None] ** 0.5) / items[:, None] ** 0.6 / items**0.3
     np.fill_diagonal(expected, 0)
     np.testing.assert_allclose(weights.toarray(), expected, rtol=1e-4)
+
+
+def test_sharpening_takes_a_runge_kutta_step_along_the_filter(ratings):
+    exponents = {"user": 1.0, "src": 0.5, "dst": 0.5}
+    R = sparse.csr_matrix(ratings)
+    weights = graph_filter(R, ALL, keep=600, **exponents, sharpening=2.5)
+
+    users, items = ratings.sum(axis=1), np.maximum(ratings.sum(axis=0), 1)
+    P = ratings.T @ (ratings / users[:, None]) / np.sqrt(np.outer(items, items))
+    step = sum(np.linalg.matrix_power(-2.5 * P, n) / math.factorial(n) for n in range(5))
+    expected = P @ step
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(weights.toarray(), expected, atol=1e-5)
+
+
+def test_sharpened_weights_are_the_strongest_of_each_item(ratings):
+    settings = {"user": 0.7, "src": 0.6, "dst": 0.3, "sharpening": 1.0}
+    every = graph_filter(sparse.csr_matrix(ratings), ALL, keep=600, **settings)
+    few = graph_filter(sparse.csr_matrix(ratings), ALL, keep=9, **settings)
+
+    np.testing.assert_allclose(few.toarray(), keep_top(every, 9).toarray(), atol=1e-7)
 
 
 @pytest.mark.parametrize("item_exponent", [0.0, 0.5])

@@ -59,6 +59,8 @@ class GraphFilterConfig(Section):
     user_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.7]
     src_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.6]
     dst_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.3]
+    # time for which smoothed scores are sharpened again; 2.5 with exponents 1, 0.5, 0.5: BSPM
+    sharpening: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.0]
     weights_per_item: PositiveInt = 200  # largest, kept for each item of a history
 
 
@@ -71,6 +73,8 @@ class BlendConfig(Section):
         "graph_filter",
         "als",
     ]
+    # of sources by name, instead of `sources` with weights learnt on validation pairs
+    weights: dict[SourceName, PositiveFloat] | None = Field(default=None, min_length=1)
 
 
 class ValidationConfig(Section):

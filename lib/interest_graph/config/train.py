@@ -31,8 +31,12 @@ NO_RESULT = {"mlflow"}
 class SpectralConfig(Section):
     """Ideal low-pass filter: leading singular vectors of the normalised graph."""
 
+    dimension: PositiveInt | None = None  # singular vectors; null: train.dimension
     n_products: PositiveInt = 4  # passes over the shards; more make the last vectors more exact
     popularity: NonNegativeFloat = 0.5  # exponent of an item's degree in its score
+    # a user's scores are divided by degree ** user_exponent, which matters within a blend alone
+    user_exponent: NonNegativeFloat = 0.5
+    sharpening: NonNegativeFloat = 0.0  # time for which smoothed scores are sharpened again
 
 
 class MlflowConfig(Section):
@@ -72,6 +76,8 @@ class TrainConfig(Section):
     n_negatives: PositiveInt = 512  # softmax: size of the pool
     similarity: Literal["dot", "cosine"] = "dot"  # LightGCN's score; cosine: no item by its length
     temperature: PositiveFloat = 1.0  # softmax: lower stresses the hardest negatives
+    # softmax: of float32 products; medium takes bfloat16 inside, where the processor has it
+    precision: Literal["highest", "high", "medium"] = "highest"
     schedule: Literal["constant", "cosine"] = "constant"  # of the learning rate, by round
     dropout: float = Field(default=0.0, ge=0, lt=1)  # share of the edges that a pass leaves out
     clip_norm: PositiveFloat | None = None  # largest norm of a step's gradient

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.linalg import lapack, solve
 
+from interest_graph.train.sharpening import sharpened
+
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -37,20 +39,31 @@ def cosine_neighbours(
 
 
 def graph_filter(
-    matrix: sparse.csr_matrix, items: Codes, *, keep: int, user: float, src: float, dst: float
+    matrix: sparse.csr_matrix,
+    items: Codes,
+    *,
+    keep: int,
+    user: float,
+    src: float,
+    dst: float,
+    sharpening: float = 0.0,
 ) -> sparse.csr_matrix:
     """The linear low-pass filter Di^-src R' Du^-user R Di^-dst; `items` are src items.
 
     Exponents of degrees: user weakens users with long histories, src frequent items of a history,
     dst frequent items among the scored. Shen et al., How powerful is graph convolution for
     recommendation?, CIKM 2021 (all 1/2); Park et al., Turbo-CF, SIGIR 2024 (other exponents).
-    Keeps the `keep` largest weights of each src item.
+    sharpening: time for which the filtered scores are sharpened by the same filter (sharpening.py).
+    Keeps the `keep` weights of largest magnitude of each src item.
     """
     of_users, of_items = matrix.sum(axis=1), matrix.sum(axis=0)
     right = _scaled(_powers(of_users, -user), matrix, _powers(of_items, -dst))
     left = _scaled(_powers(of_items, -src), matrix.T)
-    parts = [keep_top(products, keep) for _, products in _products(left, right, items)]
-    return sparse.vstack(parts, format="csr")
+    if sharpening > 0:
+        parts = _sharpened_rows(left, right, items, sharpening, keep)
+    else:
+        parts = (keep_top(products, keep) for _, products in _products(left, right, items))
+    return sparse.vstack(list(parts), format="csr")
 
 
 def ease(
@@ -116,6 +129,31 @@ def keep_top(
         mask[start + order[keep:]] = False
     kept = np.concatenate([[0], np.cumsum(mask)])[weights.indptr]
     return sparse.csr_matrix((weights.data[mask], weights.indices[mask], kept), weights.shape)
+
+
+def _sharpened_rows(
+    left: sparse.csr_matrix, right: sparse.csr_matrix, items: Codes, time: float, keep: int
+) -> Iterator[sparse.csr_matrix]:
+    """Blocks of items with the strongest of their rows of the sharpened filter left @ right."""
+    # Transposed, so that a block's rows lie side by side as columns: 64 bytes a cache line.
+    up, down = (part.T.tocsr().astype(np.float32) for part in (left, right))
+    for block in _blocks(items):
+        smooth = (left[block] @ right).astype(np.float32).T.toarray(order="C")
+        columns = sharpened(smooth, lambda X: down @ (up @ X), time)
+        columns[block, np.arange(len(block))] = 0.0
+        yield _strongest(np.ascontiguousarray(columns.T), keep)
+
+
+def _strongest(rows: npt.NDArray[np.float32], keep: int) -> sparse.csr_matrix:
+    """The `keep` largest magnitudes of each row of a dense matrix."""
+    keep = min(keep, rows.shape[1])
+    found = np.argpartition(-np.abs(rows), keep - 1, axis=1)[:, :keep]
+    found.sort(axis=1)
+    starts = np.arange(len(rows) + 1) * keep
+    values = np.take_along_axis(rows, found, axis=1).ravel()
+    kept = sparse.csr_matrix((values, found.ravel(), starts), rows.shape)
+    kept.eliminate_zeros()
+    return kept
 
 
 def _regressions(

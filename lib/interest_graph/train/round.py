@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from interest_graph.arrays import Arrays
+from interest_graph.train.allocator import keep_freed_memory
 from interest_graph.train.device import device_of_shard
 from interest_graph.train.gcn import ShardGCN, array, dump_shard, first_state, load_shard
 from interest_graph.train.losses import Batch, Objective, Pool
@@ -42,7 +43,7 @@ class RoundPlan:
     number: the round, from 1; n_passes: times that a shard sees all its edges;
     start_scale: root mean square of the first vectors; validation_users: at most so many a shard;
     negatives: how they are drawn; n_negatives: size of softmax's pool; dropout: share of the edges
-    that a pass leaves out of the propagation.
+    that a pass leaves out of the propagation; precision: of softmax's products, as Torch names it.
     """
 
     n_layers: int
@@ -57,6 +58,7 @@ class RoundPlan:
     negatives: str = "uniform"
     n_negatives: int = 1
     dropout: float = 0.0
+    precision: str = "highest"
     number: int = 0
 
 
@@ -87,7 +89,11 @@ def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: RoundPlan
     Returns the new state, `delta` (what the shard adds to the items' vectors) and a log; the same
     arguments give the same result, so a task may be tried again.
     """
+    import torch
+
     started = time.monotonic()
+    keep_freed_memory()
+    torch.set_float32_matmul_precision(plan.precision)
     R = normalised(shard, shared)
     model = load_shard(R, shard, shared, device_of_shard(shard_id))
     ndcg_sum, n_users = _measure(model, shard, plan)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from tests.train.graphs import frame_of, matrix_of, planted_matrix, symmetric
@@ -66,6 +68,18 @@ def test_spectral_scores_are_the_low_pass_filter(spark, matrix, tmp_path):
     _, _, V = np.linalg.svd(R)
     expected = (R @ V[:5].T @ V[:5]) * np.sqrt(matrix.sum(axis=0).A1)
     np.testing.assert_allclose(scores, expected, atol=1e-3)
+
+
+def test_spectral_can_be_sharpened_and_leave_users_as_they_are(spark, matrix, tmp_path):
+    sharp = {"dimension": 5, "sharpening": 2.5, "user_exponent": 0.0}
+    fitted = fit(Spectral, spark, matrix, tmp_path, spectral=sharp)
+
+    scores = matrix_of(fitted.user_vectors) @ matrix_of(fitted.item_vectors).T
+    R, degrees = symmetric(matrix), matrix.sum(axis=0).A1
+    _, _, V = np.linalg.svd(R)
+    step = sum(np.linalg.matrix_power(-2.5 * R.T @ R, n) / math.factorial(n) for n in range(5))
+    low_pass = matrix.toarray() / np.sqrt(degrees) @ V[:5].T @ V[:5] * np.sqrt(degrees)
+    np.testing.assert_allclose(scores, low_pass @ step, atol=2e-3)
 
 
 def test_final_vectors_are_one_exact_propagation(spark, matrix, tmp_path):

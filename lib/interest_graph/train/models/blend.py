@@ -39,12 +39,25 @@ class Bounded(Protocol):
         ...
 
 
+@runtime_checkable
+class EarlyStopping(Protocol):
+    """A model that trains until the validation pairs rank no better, and then takes them in.
+
+    Fitted again to the same pairs, in the same folder, it goes on from the rounds found there.
+    """
+
+    def leaving_out(self) -> Model:
+        """The same model, whose vectors never see the validation pairs."""
+        ...
+
+
 @dataclass(frozen=True)
 class Blend:
     """score(u, i) = sum over the sources of weight * score; any models, fitted to the same edges.
 
     The sources are fitted without the validation pairs, their weights are learnt there
-    (blending.py), and those with a weight above 0 are then fitted again to all pairs.
+    (blending.py), and those with a weight above 0 are then fitted to all pairs. What trains in
+    rounds is trained once: the pairs that stop it are those that weigh it.
     """
 
     spark: SparkSession
@@ -54,22 +67,29 @@ class Blend:
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to all pairs; without validation pairs, some edges serve as such for the weights."""
+        given = self.config.blend.weights
+        if given is not None:
+            parts = [(self._make(name).fit(edges, validation), given[name]) for name in given]
+            return blend(parts)
         names = self._sources_that_fit(count_edges(edges))
         known, held_out = (edges, validation) if validation else _hold_out(edges, self.config)
-        tuned = {name: self._tuned(name, known, held_out) for name in names}
-        tried = [_fit_without(model, known, self.config) for model in tuned.values()]
+        models = [self._tuned(name, known, held_out) for name in names]
+        tried = [_fit_without(model, known, held_out) for model in models]
         ranking = rank_held_out(tried, known, held_out, self.config.validation, self.config.seed)
         for model in tried:
             _release(model)
-        chosen = {n: weight for n, weight in zip(names, ranking.weights, strict=True) if weight > 0}
-        parts = [(self._final(name, tuned).fit(edges, validation), chosen[name]) for name in chosen]
+        parts = [
+            (model.fit(known, held_out), weight)
+            for model, weight in zip(models, ranking.weights, strict=True)
+            if weight > 0
+        ]
         return blend(parts, log=log_of(self.spark, self.name, ranking.trials))
 
     def _sources_that_fit(self, counts: EdgeCounts) -> list[str]:
         """The configured sources, less those that need more memory than a worker has."""
         names: list[str] = list(dict.fromkeys(self.config.blend.sources))
         for name in names:
-            model = self._make(name, "trial")
+            model = self._make(name)
             if isinstance(model, Bounded) and not model.fits(counts):
                 structlog.get_logger().warning("left out of the blend: too large", model=name)
                 names = [kept for kept in names if kept != name]
@@ -77,16 +97,12 @@ class Blend:
             raise ConfigError("blend.sources", "no source fits train.worker_mb")
         return names
 
-    def _make(self, name: str, purpose: str) -> Model:
-        return make_model(name, self.spark, self.config, f"{self.work_dir}/{name}-{purpose}")
+    def _make(self, name: str) -> Model:
+        return make_model(name, self.spark, self.config, f"{self.work_dir}/{name}")
 
     def _tuned(self, name: str, known: DataFrame, held_out: DataFrame) -> Model:
-        model = self._make(name, "trial")
+        model = self._make(name)
         return model.tuned(known, held_out) if isinstance(model, Tunable) else model
-
-    def _final(self, name: str, tuned: dict[str, Model]) -> Model:
-        """What is fitted to all pairs: with its own folder, so that no trial's state is met."""
-        return tuned[name] if isinstance(tuned[name], Tunable) else self._make(name, "final")
 
 
 def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = None) -> FittedModel:
@@ -113,9 +129,11 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
     )
 
 
-def _fit_without(model: Model, known: DataFrame, config: TrainConfig) -> FittedModel:
-    """Fitted to the known pairs; models that stop early do so on some of these."""
-    return model.fit(known) if isinstance(model, Tunable) else model.fit(*_hold_out(known, config))
+def _fit_without(model: Model, known: DataFrame, held_out: DataFrame) -> FittedModel:
+    """Fitted to the known pairs alone."""
+    if isinstance(model, EarlyStopping):
+        return model.leaving_out().fit(known, held_out)
+    return model.fit(known)
 
 
 def _hold_out(edges: DataFrame, config: TrainConfig) -> tuple[DataFrame, DataFrame]:

@@ -31,8 +31,6 @@ from interest_graph.train.shard import ShardedGraph
 from interest_graph.train.spectrum import Spectrum
 from interest_graph.train.trials import LOG_COLUMNS
 
-_EVERYTHING = Scaling(with_held_out=True)
-
 
 @dataclass(frozen=True)
 class LightGCN:
@@ -41,7 +39,7 @@ class LightGCN:
     score(u, i) = <mean of u's layers, mean of i's layers>; layers are products with R^ and its
     transpose; Bayesian personalised ranking trains layer 0. Shards of users train side by side and
     exchange item state once a round. Training stops early on the validation pairs, which the
-    final propagation includes.
+    final propagation includes unless takes_in_validation is off.
     """
 
     spark: SparkSession
@@ -49,10 +47,15 @@ class LightGCN:
     work_dir: str
     name: str = "lightgcn"
     listener: Listener = lambda *_: None
+    takes_in_validation: bool = True
 
     def reporting(self, listener: Listener) -> LightGCN:
         """The same model, telling `listener` of each finished round."""
         return replace(self, listener=listener)
+
+    def leaving_out(self) -> LightGCN:
+        """The same model, whose vectors never see the validation pairs."""
+        return replace(self, takes_in_validation=False)
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to the edges, from the last finished round of the same run where there is one."""
@@ -101,18 +104,19 @@ class LightGCN:
         """One exact propagation over all shards of the parameters after round `number`."""
         first_users = rounds.shards(number).where("name = 'users'")
         n_layers = self.config.n_layers
+        scaling = Scaling(with_held_out=self.takes_in_validation)
         layers = [rounds.checkpoints.items(number)["items"]]
+        kernel = partial(first_layers, scaling=scaling)
         with shipping(self.spark, {"V": layers[0]}) as shared:
-            rows = run_on_shards(graph, first_layers, shared, _EVERYTHING.names, first_users)
-            sums = item_sums(rows)
+            sums = item_sums(run_on_shards(graph, kernel, shared, scaling.names, first_users))
         layers += [sums["layer_1"], sums["layer_2"]][:n_layers]
         while len(layers) <= n_layers:
-            layers.append(gram(graph, layers[-2], _EVERYTHING))
+            layers.append(gram(graph, layers[-2], scaling))
         below = np.asarray(sum(layers[:-1]))
         is_cosine = self.config.similarity == "cosine"
-        kernel = partial(final_users, n_layers=n_layers, is_cosine=is_cosine)
+        of_users = partial(final_users, scaling=scaling, n_layers=n_layers, is_cosine=is_cosine)
         with shipping(self.spark, {"V": below}) as shared:
-            rows = user_rows(graph, kernel, shared, _EVERYTHING.names, first_users)
+            rows = user_rows(graph, of_users, shared, scaling.names, first_users)
             users = stored(rows, self.work_dir)
         items = (below + layers[-1]) / (n_layers + 1)
         return users, of_unit_length(items) if is_cosine else items
@@ -156,6 +160,7 @@ def plan_of(config: TrainConfig, n_shards: int) -> RoundPlan:
         negatives=config.negatives,
         n_negatives=config.n_negatives,
         dropout=config.dropout,
+        precision=config.precision,
     )
 
 
@@ -184,16 +189,16 @@ def spectral_start(spectrum: Spectrum, graph: ShardedGraph, config: TrainConfig)
     }
 
 
-def first_layers(_: int, shard: Arrays, shared: Arrays) -> Arrays:
+def first_layers(_: int, shard: Arrays, shared: Arrays, *, scaling: Scaling) -> Arrays:
     """The shard's part of the items' layers 1 and 2; shard: users too, shared: V (layer 0)."""
-    R = normalised(shard, shared, _EVERYTHING)
+    R = normalised(shard, shared, scaling)
     return {"layer_1": R.T @ shard["users"], "layer_2": R.T @ (R @ shared["V"])}
 
 
 def final_users(
-    shard: Arrays, shared: Arrays, *, n_layers: int, is_cosine: bool = False
+    shard: Arrays, shared: Arrays, *, scaling: Scaling, n_layers: int, is_cosine: bool = False
 ) -> np.ndarray:
     """Mean of the users' layers; shared: V, the sum of the items' layers but the last."""
-    R = normalised(shard, shared, _EVERYTHING)
+    R = normalised(shard, shared, scaling)
     mean: np.ndarray = (shard["users"] + R @ shared["V"]) / (n_layers + 1)
     return of_unit_length(mean) if is_cosine else mean

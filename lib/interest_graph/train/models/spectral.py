@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,16 +19,18 @@ from interest_graph.train.fitted import VECTOR_COLUMNS, FittedModel
 from interest_graph.train.normalise import Scaling, normalised
 from interest_graph.train.partition import partition
 from interest_graph.train.shard import ShardedGraph
+from interest_graph.train.sharpening import sharpened
 from interest_graph.train.spectrum import Spectrum, leading_spectrum
 
 
 @dataclass(frozen=True)
 class Spectral:
-    """score(u, i) = (R^ V V')_ui * d_i^popularity with R^ = Du^-1/2 R Di^-1/2.
+    """score(u, i) = (Du^-user_exponent R Di^-1/2 V V')_ui * d_i^popularity.
 
-    V holds the leading singular vectors of R^, d_i an item's weighted degree: the ideal low-pass
-    half of GF-CF (Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021),
-    where popularity is 1/2. Users' vectors are R^ V, items' V with the degrees folded in.
+    V holds the leading singular vectors of R^ = Du^-1/2 R Di^-1/2, d_i is an item's weighted
+    degree: the ideal low-pass half of GF-CF (Shen et al., "How Powerful is Graph Convolution for
+    Recommendation?", CIKM 2021), where popularity is 1/2. With sharpening that half of BSPM (Choi
+    et al., SIGIR 2023; sharpening.py). Users' vectors are the part left of V', items' the rest.
     """
 
     spark: SparkSession
@@ -38,19 +40,25 @@ class Spectral:
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to the edges and the validation pairs: nothing is chosen on the latter."""
-        config = self.config
-        costs = product_costs(config.dimension)
+        settings = self.config.spectral
+        dimension = settings.dimension or self.config.dimension
+        config = self.config.model_copy(update={"dimension": dimension})
+        costs = product_costs(dimension)
         graph = partition(edges, validation, config, costs)
         try:
             balance = measure_balance(graph, costs)
             balance.require_memory(config.worker_mb)
             scaling = Scaling(with_held_out=True)
             spectrum = spectrum_of(graph, config, scaling)
-            degrees = graph.items.all_degrees[:, None]
-            items = spectrum.vectors * degrees**config.spectral.popularity
-            kernel = partial(project_users, scaling=scaling)
+            items = sharpened(
+                spectrum.vectors * graph.items.all_degrees[:, None] ** settings.popularity,
+                lambda X: gram(graph, X.astype(np.float32), scaling),
+                settings.sharpening,
+            )
+            of_users = replace(scaling, user=-settings.user_exponent)
+            kernel = partial(project_users, scaling=of_users)
             with shipping(self.spark, {"Y": spectrum.vectors}) as shared:
-                rows = user_rows(graph, kernel, shared, scaling.names)
+                rows = user_rows(graph, kernel, shared, of_users.names)
                 users = stored(rows, self.work_dir)
             return fitted_vectors(self.name, graph, balance, users, items)
         finally:

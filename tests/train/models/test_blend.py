@@ -1,0 +1,59 @@
+"""What a blend asks of its sources."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+from tests.train.graphs import frame_of, matrix_of, planted_matrix
+from tests.train.small_run import SETTINGS
+
+from interest_graph.config import TrainConfig
+from interest_graph.config.models import BlendConfig
+from interest_graph.train.registry import make_model
+
+CONFIG = TrainConfig.model_validate({**SETTINGS, "blend": {"sources": ["lightgcn"]}})
+
+
+@pytest.fixture(scope="module")
+def pairs(spark):
+    """Known pairs and held-out ones of the same three groups."""
+    known = planted_matrix(60, 30, 3, 0.6, seed=2)
+    held_out = planted_matrix(60, 30, 3, 0.1, seed=3)
+    held_out[known.nonzero()] = 0
+    return frame_of(spark, known), frame_of(spark, held_out)
+
+
+def test_what_trains_in_rounds_is_trained_once_and_takes_all_pairs_in(spark, pairs, tmp_path):
+    alone = make_model("lightgcn", spark, CONFIG, str(tmp_path / "alone")).fit(*pairs)
+    with capture_logs() as logs:
+        blend = make_model("blend", spark, CONFIG, str(tmp_path / "blend")).fit(*pairs)
+    rounds = [entry["number"] for entry in logs if entry["event"] == "round"]
+    assert rounds == list(range(1, CONFIG.max_rounds + 1))
+    np.testing.assert_allclose(
+        matrix_of(blend.user_vectors), matrix_of(alone.user_vectors), rtol=1e-5
+    )
+
+
+def test_given_weights_are_taken_as_they_are(spark, pairs, tmp_path):
+    weights = {"item_knn": 3.0, "graph_filter": 0.5}
+    config = CONFIG.model_copy(update={"blend": BlendConfig(weights=weights)})
+    blend = make_model("blend", spark, config, str(tmp_path)).fit(*pairs)
+    alone = [
+        make_model(name, spark, config, str(tmp_path)).fit(*pairs).item_weights.toPandas()
+        for name in weights
+    ]
+    kept = [part.set_index(["src", "dst"])["weight"] for part in alone]
+    expected = (3.0 * kept[0]).add(0.5 * kept[1], fill_value=0).sort_index()
+    found = blend.item_weights.toPandas().set_index(["src", "dst"])["weight"].sort_index()
+    assert list(found.index) == list(expected.index)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_held_out_pairs_can_be_left_out_of_the_vectors(spark, pairs, tmp_path):
+    model = make_model("lightgcn", spark, CONFIG, str(tmp_path))
+    without = matrix_of(model.leaving_out().fit(*pairs).user_vectors)
+    with capture_logs() as logs:
+        taken_in = matrix_of(model.fit(*pairs).user_vectors)
+    assert not [entry for entry in logs if entry["event"] == "round"]  # they share the rounds
+    assert not np.allclose(without, taken_in)
