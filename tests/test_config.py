@@ -158,3 +158,12 @@ def test_the_example_search_space_is_valid_on_top_of_an_example():
     settings = load_settings([conf / "ml-100k.yaml", conf / "tune.yaml"])
 
     assert (settings.project, len(settings.tune.space)) == ("ml-100k", 5)
+
+
+def test_blurring_and_sharpening_are_valid_on_top_of_an_example():
+    conf = Path(__file__).parents[1] / "conf"
+
+    settings = load_settings([conf / "gowalla.yaml", conf / "bspm.yaml"])
+
+    weighed = settings.train.blend.weights
+    assert (settings.project, weighed) == ("gowalla", {"graph_filter": 1.0, "spectral": 0.2})

@@ -17,7 +17,7 @@ from interest_graph.errors import ConfigError
 from interest_graph.train.edges import EdgeCounts, count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
-from interest_graph.train.scores import rank_held_out
+from interest_graph.train.scores import Ranking, rank_held_out
 from interest_graph.train.trials import log_of
 
 
@@ -78,6 +78,7 @@ class Blend:
         ranking = rank_held_out(tried, known, held_out, self.config.validation, self.config.seed)
         for model in tried:
             _release(model)
+        _tell(names, ranking)
         parts = [
             (model.fit(known, held_out), weight)
             for model, weight in zip(models, ranking.weights, strict=True)
@@ -127,6 +128,15 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
         shards=next((model.shards for model, _ in parts if model.shards is not None), None),
         partition=next((m.partition for m, _ in parts if m.partition is not None), None),
     )
+
+
+def _tell(names: Sequence[str], ranking: Ranking) -> None:
+    """A line a source, and one of the blend."""
+    log = structlog.get_logger()
+    *of_sources, of_blend = (trial.metric for trial in ranking.trials)
+    for name, metric, weight in zip(names, of_sources, ranking.weights, strict=True):
+        log.info("blending", source=name, metric=round(metric, 5), weight=round(weight, 5))
+    log.info("blended", metric=round(of_blend, 5))
 
 
 def _fit_without(model: Model, known: DataFrame, held_out: DataFrame) -> FittedModel:
