@@ -68,7 +68,7 @@ class Store:
         """Whether the table has been written."""
         if self._warehouse.catalog is not None:
             return self.spark.catalog.tableExists(self.location(table))
-        return DeltaTable.isDeltaTable(self.spark, self.location(table))
+        return bool(_commits(self.spark, self.location(table)))
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """The table, at `version` if one is given. Raises MissingTableError, ContractError."""
@@ -85,10 +85,10 @@ class Store:
 
     def version(self, table: Table) -> int:
         """The table's newest Delta version; -1 when it has not been written."""
+        if self._warehouse.catalog is None:
+            return max(_commits(self.spark, self.location(table)), default=-1)
         if not self.exists(table):
             return -1
-        if self._warehouse.catalog is None:
-            return _newest_commit(self.spark, self.location(table))
         newest = self._delta(table).history(1).select("version").first()
         return int(newest["version"]) if newest is not None else -1
 
@@ -239,16 +239,19 @@ def require_writable(root: str) -> None:
         ) from None
 
 
-def _newest_commit(spark: SparkSession, location: str) -> int:
-    """The version that the newest file of the Delta log names; a history would be a Spark job.
+def _commits(spark: SparkSession, location: str) -> list[int]:
+    """The versions that the files of a Delta log name; opening the table would be Spark jobs.
 
     Delta Transaction Log Protocol, "Delta Log Entries": <version, 20 digits>.json.
     """
     jvm: Any = spark._jvm
     log = jvm.org.apache.hadoop.fs.Path(f"{location}/_delta_log")
     system = log.getFileSystem(spark._jsc.hadoopConfiguration())
-    names = [status.getPath().getName() for status in system.listStatus(log)]
-    return max(int(name[:20]) for name in names if re.fullmatch(r"\d{20}\.json", name))
+    if not system.exists(log):
+        return []
+    # One text for all: to ask the JVM for every name takes a millisecond each.
+    listing = jvm.org.apache.commons.lang3.ArrayUtils.toString(system.listStatus(log))
+    return [int(version) for version in re.findall(r"/_delta_log/(\d{20})\.json;", listing)]
 
 
 def _differs(table: Table) -> Column:
