@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -36,6 +37,10 @@ _ALWAYS = {
     "spark.ui.showConsoleProgress": "false",  # rich shows progress; both write carriage returns
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|hmac|pepper|credential",
 }
+_INTERPRETED = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
 _QUIET_LOG = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
 
 
@@ -60,6 +65,19 @@ def open_session(
     if checkpoint_root is not None:
         _set_checkpoint_folder(active, checkpoint_root)
     return active
+
+
+@contextmanager
+def interpreting(spark: SparkSession, *, small: bool = True) -> Iterator[None]:
+    """Run the plans of small work as they are: to compile them takes longer than they run."""
+    before = {key: spark.conf.get(key) for key in _INTERPRETED} if small else {}
+    try:
+        for key in before:
+            spark.conf.set(key, _INTERPRETED[key])
+        yield
+    finally:
+        for key, value in before.items():
+            spark.conf.set(key, str(value))
 
 
 def read_properties(path: str | Path) -> dict[str, str]:
@@ -111,6 +129,8 @@ def _defaults(master: str) -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": f"{_heap_mb()}m",
         "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
+        # Default 10000: a task for each of a batch's files, to list one file.
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": str(os.cpu_count() or 1),
         "spark.databricks.delta.snapshotPartitions": "2",  # default 50: small logs, many tasks
         # On a local disk Hadoop starts ten processes (chmod, readlink) for each checksum file.
         "spark.databricks.delta.writeChecksumFile.enabled": "false",

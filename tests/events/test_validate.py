@@ -12,8 +12,8 @@ from interest_graph.events.validate import (
     accepted,
     built_in_rules,
     declared_rules,
-    refused,
     warnings_of,
+    with_refusals,
 )
 
 AS_OF = datetime(2024, 1, 31, tzinfo=UTC)
@@ -38,6 +38,10 @@ CASES = {
     "value_out_of_bounds": {"value": "6"},
     "test_user": {"user_id": "test7"},
 }
+
+
+def refused(typed, rules):
+    return with_refusals(typed, rules).where("_refusal IS NOT NULL").select("_refusal.*")
 
 
 @pytest.fixture

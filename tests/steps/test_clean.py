@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from interest_graph import tables
@@ -168,6 +170,50 @@ def test_a_run_reads_and_writes_the_days_concerned_alone(clean, spark):
     assert (bad.rows["quarantined"], bad.rows["kept"], contents(bad)) == (1, 0, before)
 
 
+def test_each_batch_is_entered_with_its_days_and_refused_records(clean):
+    one = {"u": "u", "i": "1", "a": "view", "t": START}
+    bad, next_day = {**one, "a": "zap"}, {**one, "t": START + DAY}
+
+    job = clean({"a": [one, bad], "b": [next_day, one, bad, bad]})
+
+    rows = job.store.read(tables.BATCHES).collect()
+    entries = {r.batch_id: ([day.day for day in r.days], r.n_records, r.n_refused) for r in rows}
+    assert entries == {"a": ([1], 2, 1), "b": ([1, 2], 4, 2)}
+
+
+def test_same_items_are_sought_again_only_when_items_or_settings_have_changed(clean, open_job):
+    def write_items(*titles):
+        rows = [(str(n), title, title, [], {}) for n, title in enumerate(titles)]
+        job = open_job()
+        frame = job.spark.createDataFrame(rows, tables.ITEMS.schema)
+        job.store.replace(tables.ITEMS, frame)
+
+    def cleaned(batches, **settings):
+        job = clean(batches, **settings)
+        aliases = job.store.read(tables.ITEM_ALIASES).collect()
+        return job.store.version(tables.ITEM_ALIASES), {
+            (r.item_id, r.canonical_id) for r in aliases
+        }
+
+    write_items("a small red bicycle", "a small red bicycle!", "lamp")
+    first, aliases = cleaned({"a": [{"u": "u", "i": "1", "a": "view", "t": START}]}, same_items={})
+    assert aliases == {("1", "0")}
+    assert cleaned({}, same_items={}) == (first, aliases)
+
+    write_items("a small red bicycle", "a small red bicycle!", "a lamp", "a lamp!")
+    second, aliases = cleaned({}, same_items={})
+    assert (second > first, aliases) == (True, {("1", "0"), ("3", "2")})
+    assert cleaned({}, same_items={"jaccard": 0.99})[0] > second
+
+
+def test_work_is_small_by_the_records_of_the_batches_it_reads():
+    batches = cleaning.Batches(new={"a": 9}, clean={}, settings="", held={"a": 9, "b": 100_000})
+
+    assert batches.are_small(["a"])
+    assert not batches.are_small(["a", "b"])
+    assert not batches.are_small(None)
+
+
 def test_nothing_new_changes_nothing_and_new_settings_clean_all_again(clean):
     batch = {"a": [{"u": "u", "i": "1", "a": "view", "t": START + 700 * k} for k in range(4)]}
     first = clean(batch)
@@ -196,6 +242,15 @@ def test_a_run_that_another_one_overtakes_loses_nothing(clean, undisturbed, monk
 
     assert len(calls) > 2
     assert contents(job) == contents(undisturbed)
+
+
+def test_times_are_stored_as_whole_numbers_that_readers_can_skip_by(undisturbed):
+    folder = Path(undisturbed.store.location(tables.INTERACTIONS))
+    metadata = pq.ParquetFile(next(folder.glob("*/*.parquet"))).metadata
+    chunks = metadata.row_group(0).to_dict()["columns"]
+    (event_ts,) = [chunk for chunk in chunks if chunk["path_in_schema"] == "event_ts"]
+
+    assert (event_ts["physical_type"], event_ts["has_dictionary_page"]) == ("INT64", False)
 
 
 def test_low_support_is_dropped_until_later_events_raise_it(clean):

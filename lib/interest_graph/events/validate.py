@@ -78,16 +78,18 @@ def warnings_of(rules: Sequence[Rule]) -> dict[str, Column]:
     }
 
 
-def refused(typed: DataFrame, rules: Sequence[Rule]) -> DataFrame:
-    """Records that break a rule, as silver.quarantine holds them."""
+def with_refusals(typed: DataFrame, rules: Sequence[Rule]) -> DataFrame:
+    """Adds `_refusal`: a record that breaks a rule as silver.quarantine holds it, else null.
+
+    Its columns are looked at for such records alone: most of a log's bytes are never decoded.
+    """
     texts = [F.col("_action").alias("action"), F.col("_value").alias("value")]
     ids = ["event_id", "user_id", "item_id", "event_time", "user_agent", "payload"]
     record = F.to_json(F.struct(*ids, *texts))
     payload = F.when(F.col("is_readable"), record).otherwise(F.col("payload"))
-    broken = typed.where(is_broken(rules)).withColumn("reasons", reasons_of(rules))
-    return broken.select(
-        "source", "file", "position", "reasons", payload.alias("payload"), "batch_id"
-    )
+    reasons = reasons_of(rules).alias("reasons")
+    refusal = F.struct("source", "file", "position", reasons, payload.alias("payload"), "batch_id")
+    return typed.withColumn("_refusal", F.when(is_broken(rules), refusal))
 
 
 def accepted(typed: DataFrame, rules: Sequence[Rule], config: CleanConfig) -> DataFrame:

@@ -19,8 +19,10 @@ from interest_graph.events.sessionise import add_sessions
 from interest_graph.events.typed import type_events
 from interest_graph.events.validate import accepted
 from interest_graph.job import Job, Step
+from interest_graph.session import interpreting
 from interest_graph.steps import cleaning
 from interest_graph.steps.fit_caps import with_fitted_caps
+from interest_graph.steps.refusing import Seen, write_refused
 
 _ATTEMPTS = 5
 
@@ -29,14 +31,16 @@ def run(job: Job) -> None:
     """Clean the batches that silver.interactions does not account for yet."""
     job = with_fitted_caps(job)
     aliases = cleaning.write_aliases(job)
-    batches = cleaning.batches_to_clean(job, aliases)
+    with interpreting(job.spark):
+        batches = cleaning.batches_to_clean(job, aliases)
     if not batches.new:
         cleaning.count_nothing(job)
         return
     for _ in range(_ATTEMPTS):
         before = cleaning.versions(job)
         seen, counts = _clean(job, batches, aliases)
-        cleaning.settle(job, batches, seen, counts)
+        with interpreting(job.spark):
+            cleaning.settle(job, batches, seen, counts)
         if cleaning.is_undisturbed(job, before):
             return
         # Another run wrote the same days out of what it knew: write them again out of all.
@@ -47,25 +51,31 @@ def run(job: Job) -> None:
 
 def _clean(
     job: Job, batches: cleaning.Batches, aliases: DataFrame | None
-) -> tuple[cleaning.Seen, dict[str, int]]:
+) -> tuple[Seen, dict[str, int]]:
     rules = cleaning.rules_of(job)
     typed = type_events(job.read(tables.EVENTS), cleaning.event_sources(job))
-    with job.phase("refusing records"):
-        seen = cleaning.write_refused(job, typed, rules, batches)
+    is_small = batches.are_small(batches.new)
+    with job.phase("refusing records"), interpreting(job.spark, small=is_small):
+        seen = write_refused(job, typed, rules, batches.new)
     region = cleaning.region_of(job, batches, seen)
-    funnel = Funnel(due=region.is_written)
     if region.is_empty:
         return seen, {"accepted": 0, "kept": 0}
     records = accepted(region.select(typed), rules, job.settings.clean).where(region.is_read)
     if aliases is not None:
         records = with_canonical_items(records, aliases)
+    with interpreting(job.spark, small=batches.are_small(region.batches)):
+        return seen, _write_facts(job, records, region)
+
+
+def _write_facts(job: Job, records: DataFrame, region: cleaning.Region) -> dict[str, int]:
+    funnel = Funnel(due=region.is_written)
     with job.phase("cleaning"):
         distinct = _distinct(job, _by_user(job, records, funnel), funnel)
         facts = _in_sessions(job, _of_people(job, distinct, funnel), funnel)
         columns = facts.where(region.is_written).select(*tables.INTERACTIONS.column_names)
         job.store.replace(tables.INTERACTIONS, columns, where=region.where)
     _list_bots(job, records, region, funnel)
-    return seen, funnel.counts()
+    return funnel.counts()
 
 
 def _by_user(job: Job, records: DataFrame, funnel: Funnel) -> DataFrame:

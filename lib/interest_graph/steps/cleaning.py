@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
-from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph import tables
@@ -16,18 +16,14 @@ from interest_graph.errors import ConfigError, DataError
 from interest_graph.events.batches import batches_with, needs_all, reach_of, settings_digest, spread
 from interest_graph.events.ledger import DONE
 from interest_graph.events.same_items import aliases_of, same_pairs
-from interest_graph.events.validate import (
-    Rule,
-    built_in_rules,
-    declared_rules,
-    is_broken,
-    refused,
-    warnings_of,
-)
+from interest_graph.events.validate import Rule, built_in_rules, declared_rules
 from interest_graph.graph.structure import components_of
 from interest_graph.job import Job
+from interest_graph.session import interpreting
+from interest_graph.steps.refusing import Seen, among
 
 _NOTHING = "false"
+_FEW_RECORDS = 100_000
 
 
 @dataclass(frozen=True)
@@ -37,16 +33,12 @@ class Batches:
     new: dict[str, int]
     clean: dict[str, list[date]]
     settings: str
+    held: dict[str, int]  # records of every batch
 
-
-@dataclass(frozen=True)
-class Seen:
-    """What the first pass saw of the new batches."""
-
-    days: dict[str, list[date]]
-    n_refused: dict[str, int]
-    retry_ts: datetime | None
-    counts: dict[str, int]  # of reasons and warnings
+    def are_small(self, batches: Iterable[str] | None) -> bool:
+        """Whether these batches, or all, hold so few records that a plan is best not compiled."""
+        chosen = self.held if batches is None else batches
+        return sum(self.held.get(batch, 0) for batch in chosen) < _FEW_RECORDS
 
 
 @dataclass(frozen=True)
@@ -89,8 +81,11 @@ def write_aliases(job: Job) -> DataFrame | None:
     config = job.settings.clean.same_items
     if config is None or not job.store.exists(tables.ITEMS):
         return None
-    pairs = same_pairs(job.store.read(tables.ITEMS), config)
-    job.store.replace(tables.ITEM_ALIASES, aliases_of(components_of(pairs, job.settings.graph)))
+    with interpreting(job.spark):
+        is_current = _has_aliases(job)
+    if not is_current:
+        pairs = same_pairs(job.store.read(tables.ITEMS), config)
+        job.store.replace(tables.ITEM_ALIASES, aliases_of(components_of(pairs, job.settings.graph)))
     return job.store.read(tables.ITEM_ALIASES)
 
 
@@ -111,11 +106,7 @@ def batches_to_clean(job: Job, aliases: DataFrame | None, again: Collection[str]
     again: batches that count as new in any case.
     """
     config, sources = job.settings.clean, event_sources(job)
-    ledger = job.read(tables.FILES).where(F.col("status") == DONE)
-    _require_sources(job, ledger)
-    of_events = ledger.where(F.col("source").isin([source.name for source in sources]))
-    held = of_events.groupBy("batch_id").agg(F.sum("n_rows").alias("n")).where("n > 0").collect()
-    n_records = {row.batch_id: row.n for row in held}
+    n_records = _records_held(job, [source.name for source in sources])
     digest = settings_digest(config, sources) + _digest_of(aliases)
     clean = {}
     if job.store.exists(tables.BATCHES):
@@ -130,34 +121,8 @@ def batches_to_clean(job: Job, aliases: DataFrame | None, again: Collection[str]
     clean = {batch: days for batch, days in clean.items() if batch not in again}
     new = {batch: n for batch, n in n_records.items() if batch not in clean}
     if new and needs_all(config):
-        return Batches(n_records, {}, digest)
-    return Batches(new, clean, digest)
-
-
-def write_refused(job: Job, typed: DataFrame, rules: list[Rule], batches: Batches) -> Seen:
-    """Write the new batches' refused records, and look at the rest in passing."""
-    everything, refusals = Observation(), Observation()
-    day = F.when(~F.col("_is_broken"), F.struct("batch_id", F.unix_date("event_date").alias("day")))
-    days = F.to_json(F.collect_set(day)).alias("days")
-    is_late = F.col("event_ts") > F.lit(_latest(job))
-    late = F.min(F.when(is_late, F.unix_micros("event_ts"))).alias("late")
-    refusing = {rule.reason for rule in rules if rule.severity == "refuse"}
-    reasons = {name: F.array_contains("reasons", name) for name in sorted(refusing)}
-    new = typed.where(F.col("batch_id").isin(list(batches.new)))
-    marked = new.withColumn("_is_broken", is_broken(rules))
-    observed = marked.observe(everything, days, late, *_counts(warnings_of(rules)))
-    rows = refused(observed.where("_is_broken"), rules).observe(refusals, *_counts(reasons))
-    where = f"batch_id IN ({_quoted(batches.new)})"
-    job.store.replace(tables.QUARANTINE, rows, where=where)
-    seen = everything.get | refusals.get
-    kept = job.store.read(tables.QUARANTINE).where(where).groupBy("batch_id").count().collect()
-    held: dict[str, list[date]] = {batch: [] for batch in batches.new}
-    for pair in json.loads(seen["days"]):
-        held[pair["batch_id"]].append(date(1970, 1, 1) + timedelta(days=pair["day"]))
-    n_refused = {row["batch_id"]: row["count"] for row in kept}
-    counts = {name: seen[name] for name in seen if name.startswith("reason.") and seen[name]}
-    retry_ts = None if seen["late"] is None else datetime.fromtimestamp(seen["late"] / 1e6, UTC)
-    return Seen(held, n_refused, retry_ts, counts)
+        return Batches(n_records, {}, digest, n_records)
+    return Batches(new, clean, digest, n_records)
 
 
 def region_of(job: Job, batches: Batches, seen: Seen) -> Region:
@@ -195,11 +160,10 @@ def settle(job: Job, batches: Batches, seen: Seen, counts: dict[str, int]) -> No
         )
         for batch, n in batches.new.items()
     ]
-    entries = job.spark.createDataFrame(rows, tables.BATCHES.schema)
-    if batches.clean:
-        job.store.merge(tables.BATCHES, entries)
-    else:
-        job.store.replace(tables.BATCHES, entries)
+    entries = job.spark.createDataFrame(rows, tables.BATCHES.schema).coalesce(1)
+    # Of a batch that another run has entered meanwhile, this run's entry stays alone.
+    where = among(batches.new) if batches.clean else None
+    job.store.replace(tables.BATCHES, entries, where=where)
     job.count("rows_in", counts["accepted"] + n_refused)
     if n_again:
         job.count("rows_in.again", n_again)
@@ -217,8 +181,20 @@ def count_nothing(job: Job) -> None:
         job.count(name, 0)
 
 
-def _counts(conditions: dict[str, Column]) -> list[Column]:
-    return [F.count(F.when(met, 1)).alias(f"reason.{name}") for name, met in conditions.items()]
+def _has_aliases(job: Job) -> bool:
+    """Whether the last successful run left the aliases of these items, by these settings."""
+    if not all(map(job.store.exists, (tables.RUNS, tables.BATCHES, tables.ITEM_ALIASES))):
+        return False
+    runs = job.store.read(tables.RUNS).where("job = 'clean' AND status = 'succeeded'")
+    last = runs.orderBy(F.desc("started_ts")).select("reads", "writes").first()
+    settings = settings_digest(job.settings.clean, event_sources(job))
+    cleaned = job.store.read(tables.BATCHES).select("settings").distinct().collect()
+    return (
+        last is not None
+        and last.reads.get(tables.ITEMS.name) == job.store.version(tables.ITEMS)
+        and last.writes.get(tables.ITEM_ALIASES.name) == job.store.version(tables.ITEM_ALIASES)
+        and {row.settings.split("-")[0] for row in cleaned} == {settings}
+    )
 
 
 def _digest_of(aliases: DataFrame | None) -> str:
@@ -229,26 +205,29 @@ def _digest_of(aliases: DataFrame | None) -> str:
     return f"-{(mixed['digest'] if mixed else 0) or 0}"
 
 
-def _latest(job: Job) -> datetime:
-    return job.as_of + timedelta(minutes=job.settings.clean.clock_skew_minutes)
+def _records_held(job: Job, sources: Collection[str]) -> dict[str, int]:
+    """Numbers of records of these sources by batch; those of every source must be configured."""
+    ledger = job.read(tables.FILES).where(F.col("status") == DONE)
+    held = ledger.groupBy("source", "batch_id").agg(F.sum("n_rows").alias("n")).collect()
+    _require_configured(job, {row.source for row in held})
+    n_records: Counter[str] = Counter()
+    for row in held:
+        if row.source in sources and row.n:
+            n_records[row.batch_id] += row.n
+    return dict(n_records)
 
 
-def _require_sources(job: Job, ledger: DataFrame) -> None:
+def _require_configured(job: Job, sources: Collection[str]) -> None:
     """Every record held needs its source's settings."""
-    configured = [source.name for source in job.settings.sources]
-    others = ledger.where(~F.col("source").isin(configured)).select("source").distinct().collect()
+    others = set(sources) - {source.name for source in job.settings.sources}
     if not others:
         return
-    names = [row.source for row in others]
-    held = job.read(tables.EVENTS).where(F.col("source").isin(names)).select("source").first()
+    records = job.read(tables.EVENTS).where(F.col("source").isin(sorted(others)))
+    held = records.select("source").first()
     if held is not None:
         raise ConfigError(
             "sources", f"bronze.events holds records of {held.source}, which is not configured"
         )
-
-
-def _quoted(texts: Iterable[str]) -> str:
-    return ", ".join(f"'{text}'" for text in sorted(texts))
 
 
 def _dates(days: Iterable[date]) -> str:

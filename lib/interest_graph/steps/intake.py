@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame, Observation, Row
 from pyspark.sql import functions as F
 
 from interest_graph import tables
@@ -68,12 +68,19 @@ def abandon(job: Job, batch: str) -> None:
     job.store.delete(tables.FILES, f"batch_id = '{batch}'")
 
 
-def write_events(job: Job, batch: str, parts: Parts) -> None:
-    """Write the batch's records; a batch that was written before is replaced."""
+def write_events(job: Job, batch: str, parts: Parts) -> dict[str, int]:
+    """Write the batch's records; a batch that was written before is replaced.
+
+    Returns the number of records of the file where there is one alone: counted in passing.
+    """
     frames = [_events(job, source, layout) for source, layout in parts]
     events = reduce(DataFrame.unionByName, frames).withColumn("batch_id", F.lit(batch))
-    with naming_broken_file(job.spark, _files(parts)):
+    files, counted = _files(parts), Observation()
+    if len(files) == 1:
+        events = events.observe(counted, F.count(F.lit(1)).alias("n"))
+    with naming_broken_file(job.spark, files):
         job.store.replace(tables.EVENTS, events, where=f"batch_id = '{batch}'")
+    return {files[0].path: counted.get["n"]} if len(files) == 1 else {}
 
 
 def merge_attributes(job: Job, kind: str, parts: Parts) -> None:
@@ -93,20 +100,26 @@ def merge_attributes(job: Job, kind: str, parts: Parts) -> None:
         job.store.merge(table, complete_items(merged) if kind == "items" else merged)
 
 
-def settle(job: Job, batch: str, files: Sequence[InputFile], parts: Parts) -> int:
-    """Enter the batch's files as done, with their numbers of records; returns those of events."""
+def settle(
+    job: Job, batch: str, files: Sequence[InputFile], parts: Parts, known: dict[str, int]
+) -> int:
+    """Enter the batch's files as done, with their numbers of records; returns those of events.
+
+    known: numbers of records by file, as far as they are known.
+    """
     counted = [
         read_records(job.spark, source, [layout]).groupBy("file").count()
         for source, layout in parts
         if source.kind != "events"
     ]
     paths = {file.path for source, part in parts if source.kind == "events" for file in part.files}
-    if paths:
+    if paths - set(known):
         events = job.store.read(tables.EVENTS).where(F.col("batch_id") == batch)
         counted.append(events.groupBy("file").count())
     rows = reduce(DataFrame.unionByName, counted).collect() if counted else []
-    n_rows = {row["file"]: row["count"] for row in rows}
-    job.store.merge(tables.FILES, _entries(job, batch, files, DONE, n_rows))
+    n_rows = {**known, **{row["file"]: row["count"] for row in rows}}
+    done = _entries(job, batch, files, DONE, n_rows)
+    job.store.replace(tables.FILES, done, where=f"batch_id = '{batch}'")
     return sum(count for path, count in n_rows.items() if path in paths)
 
 
@@ -127,5 +140,5 @@ def _entries(
         (f.source, f.path, f.size_bytes, f.modified_ts, batch, status, n_rows.get(f.path, 0))
         for f in files
     ]
-    entries = job.spark.createDataFrame(rows, tables.FILES.schema)
+    entries = job.spark.createDataFrame(rows, tables.FILES.schema).coalesce(1)
     return entries if status == DONE else entries.withColumn("n_rows", F.lit(None).cast("bigint"))
