@@ -250,8 +250,9 @@ def _commits(spark: SparkSession, location: str) -> list[int]:
     if not system.exists(log):
         return []
     # One text for all: to ask the JVM for every name takes a millisecond each.
-    listing = jvm.org.apache.commons.lang3.ArrayUtils.toString(system.listStatus(log))
-    return [int(version) for version in re.findall(r"/_delta_log/(\d{20})\.json;", listing)]
+    paths = jvm.org.apache.hadoop.fs.FileUtil.stat2Paths(system.listStatus(log))
+    listing = jvm.org.apache.commons.lang3.ArrayUtils.toString(paths)
+    return [int(version) for version in re.findall(r"/(\d{20})\.json[,}]", listing)]
 
 
 def _differs(table: Table) -> Column:
