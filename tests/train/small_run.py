@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from tests.train.graphs import frame_of, matrix_of, planted_matrix
 
 from interest_graph.config import TrainConfig
@@ -20,11 +20,16 @@ SETTINGS = {
 }
 
 
-def fit_small(spark: SparkSession, work_dir: str) -> dict[str, np.ndarray]:
-    """Users' and items' vectors, in the order of their ids."""
+def small_pairs(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
+    """Known pairs and held-out ones of the same three groups."""
     known = planted_matrix(60, 30, 3, 0.6, seed=2)
     held_out = planted_matrix(60, 30, 3, 0.1, seed=3)
     held_out[known.nonzero()] = 0
+    return frame_of(spark, known), frame_of(spark, held_out)
+
+
+def fit_small(spark: SparkSession, work_dir: str) -> dict[str, np.ndarray]:
+    """Users' and items' vectors, in the order of their ids."""
     model = LightGCN(spark, TrainConfig.model_validate(SETTINGS), work_dir)
-    fitted = model.fit(frame_of(spark, known), frame_of(spark, held_out))
+    fitted = model.fit(*small_pairs(spark))
     return {"users": matrix_of(fitted.user_vectors), "items": matrix_of(fitted.item_vectors)}

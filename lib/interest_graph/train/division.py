@@ -45,6 +45,5 @@ def divide(edges: DataFrame, config: TrainConfig) -> Iterator[Division]:
 def held_out_ndcg(fitted: FittedModel, pairs: Division, config: TrainConfig) -> float:
     """NDCG at train.validation.k on the held-out pairs; the model is let go."""
     ranking = rank_held_out([fitted], pairs.known, pairs.held_out, config.validation, config.seed)
-    if fitted.item_weights is not None:
-        fitted.item_weights.unpersist()
+    fitted.release()
     return ranking.trials[0].metric

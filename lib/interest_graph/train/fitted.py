@@ -36,6 +36,11 @@ class FittedModel:
     shards: DataFrame | None = None
     partition: DataFrame | None = None
 
+    def release(self) -> None:
+        """Let go of what fitting left in memory."""
+        if self.item_weights is not None:
+            self.item_weights.unpersist()
+
 
 class Model(Protocol):
     """Something that can be fitted to weighted user-item edges."""

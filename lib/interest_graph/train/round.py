@@ -6,6 +6,7 @@ import math
 import resource
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -89,15 +90,13 @@ def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: RoundPlan
     Returns the new state, `delta` (what the shard adds to the items' vectors) and a log; the same
     arguments give the same result, so a task may be tried again.
     """
-    import torch
-
     started = time.monotonic()
     keep_freed_memory()
-    torch.set_float32_matmul_precision(plan.precision)
     R = normalised(shard, shared)
     model = load_shard(R, shard, shared, device_of_shard(shard_id))
     ndcg_sum, n_users = _measure(model, shard, plan)
-    loss = _train(model, shard, shared, shard_id, plan)
+    with _multiplying(plan.precision):
+        loss = _train(model, shard, shared, shard_id, plan)
     delta = array(model.items) - shared["items"]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     report = np.array([loss, time.monotonic() - started, memory, ndcg_sum, n_users])
@@ -107,6 +106,19 @@ def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: RoundPlan
 def report_of(log: np.ndarray) -> dict[str, float]:
     """A shard's log by name: loss, seconds, peak_memory_mb, ndcg_sum, n_validation_users."""
     return dict(zip(_REPORT, map(float, log), strict=True))
+
+
+@contextmanager
+def _multiplying(precision: str) -> Iterator[None]:
+    """Products of float32 at this precision; the worker's next task may need its own."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _train(model: ShardGCN, shard: Arrays, shared: Arrays, shard_id: int, plan: RoundPlan) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
-from tests.train.graphs import frame_of, matrix_of, planted_matrix
-from tests.train.small_run import SETTINGS
+from tests.train.graphs import matrix_of
+from tests.train.small_run import SETTINGS, small_pairs
 
 from interest_graph.config import TrainConfig
 from interest_graph.config.models import BlendConfig
@@ -17,11 +17,7 @@ CONFIG = TrainConfig.model_validate({**SETTINGS, "blend": {"sources": ["lightgcn
 
 @pytest.fixture(scope="module")
 def pairs(spark):
-    """Known pairs and held-out ones of the same three groups."""
-    known = planted_matrix(60, 30, 3, 0.6, seed=2)
-    held_out = planted_matrix(60, 30, 3, 0.1, seed=3)
-    held_out[known.nonzero()] = 0
-    return frame_of(spark, known), frame_of(spark, held_out)
+    return small_pairs(spark)
 
 
 def test_what_trains_in_rounds_is_trained_once_and_takes_all_pairs_in(spark, pairs, tmp_path):

@@ -76,8 +76,8 @@ class Blend:
         models = [self._tuned(name, known, held_out) for name in names]
         tried = [_fit_without(model, known, held_out) for model in models]
         ranking = rank_held_out(tried, known, held_out, self.config.validation, self.config.seed)
-        for model in tried:
-            _release(model)
+        for trial in tried:
+            trial.release()
         _tell(names, ranking)
         parts = [
             (model.fit(known, held_out), weight)
@@ -148,11 +148,6 @@ def _fit_without(model: Model, known: DataFrame, held_out: DataFrame) -> FittedM
 
 def _hold_out(edges: DataFrame, config: TrainConfig) -> tuple[DataFrame, DataFrame]:
     return hold_out_edges(edges, config.validation.fraction, config.seed)
-
-
-def _release(model: FittedModel) -> None:
-    if model.item_weights is not None:
-        model.item_weights.unpersist()
 
 
 def _times(column: str, weight: float) -> Column:
