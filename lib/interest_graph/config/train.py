@@ -74,6 +74,7 @@ class TrainConfig(Section):
     loss: Literal["bpr", "softmax"] = "bpr"  # one negative a pair, or a pool for the batch
     negatives: Literal["uniform", "popularity", "in_batch"] = "uniform"  # how they are drawn
     n_negatives: PositiveInt = 512  # softmax: size of the pool
+    n_candidates: PositiveInt = 1  # bpr: drawn for a pair; the one that scores highest counts
     similarity: Literal["dot", "cosine"] = "dot"  # LightGCN's score; cosine: no item by its length
     temperature: PositiveFloat = 1.0  # softmax: lower stresses the hardest negatives
     # softmax: of float32 products; medium takes bfloat16 inside, where the processor has it

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from interest_graph.arrays import Arrays
-from interest_graph.train.losses import Batch, Objective
+from interest_graph.train.losses import Batch, Objective, with_hardest
 
 if TYPE_CHECKING:
     import torch
@@ -136,6 +136,7 @@ class ShardGCN:
         import torch
 
         final_U, final_V = self.propagate()
+        batch = with_hardest(batch, final_U, final_V)
         parts = final_U[batch.users], final_V[batch.positives], final_V[batch.negatives]
         slopes = objective.slopes(*parts, batch)
         at_users = torch.zeros_like(self.users).index_add_(0, batch.users, slopes.users)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Batch:
     """What one step looks at, B pairs of user and item.
 
     users: rows of the shard, int64[B]; positives: items they have, int64[B]; negatives: an item
-    that each lacks, int64[B], or the items of a pool for all of them, int64[N].
+    that each lacks, int64[B], or candidates for it, int64[B, C], or a pool for all, int64[N].
     """
 
     users: torch.Tensor
@@ -86,6 +86,21 @@ class Objective:
 def _turn(slope: torch.Tensor, unit: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
     """The slope by a vector, from the slope by its unit vector."""
     return (slope - (slope * unit).sum(dim=1, keepdim=True) * unit) / length
+
+
+def with_hardest(batch: Batch, U: torch.Tensor, V: torch.Tensor) -> Batch:
+    """The batch with the one of each pair's candidates that scores highest, where it has several.
+
+    Zhang et al., "Optimizing top-N collaborative filtering via dynamic negative item sampling",
+    SIGIR 2013. U, V: vectors of all users and items.
+    """
+    import torch
+
+    if batch.negatives.dim() == 1:
+        return batch
+    scores = torch.einsum("bd,bcd->bc", U[batch.users], V[batch.negatives])
+    hardest = batch.negatives.gather(1, scores.argmax(dim=1, keepdim=True))[:, 0]
+    return replace(batch, negatives=hardest)
 
 
 def personalised_ranking(U: torch.Tensor, V: torch.Tensor, N: torch.Tensor) -> Slopes:

@@ -43,8 +43,9 @@ class RoundPlan:
 
     number: the round, from 1; n_passes: times that a shard sees all its edges;
     start_scale: root mean square of the first vectors; validation_users: at most so many a shard;
-    negatives: how they are drawn; n_negatives: size of softmax's pool; dropout: share of the edges
-    that a pass leaves out of the propagation; precision: of softmax's products, as Torch names it.
+    negatives: how they are drawn; n_negatives: size of softmax's pool; n_candidates: drawn for
+    each pair, the hardest of which is the negative of bpr; dropout: share of the edges that a pass
+    leaves out of the propagation; precision: of softmax's products, as Torch names it.
     """
 
     n_layers: int
@@ -58,6 +59,7 @@ class RoundPlan:
     objective: Objective = field(default_factory=Objective)
     negatives: str = "uniform"
     n_negatives: int = 1
+    n_candidates: int = 1
     dropout: float = 0.0
     precision: str = "highest"
     number: int = 0
@@ -144,7 +146,7 @@ def _batches(
 
     users, positives = sampler.edges(rng)
     wants_pool = plan.objective.loss == "softmax"
-    negatives = None if wants_pool else sampler.negatives(users, rng)
+    negatives = None if wants_pool else _candidates(sampler, users, plan.n_candidates, rng)
     for part in slices(len(users), plan.batch_size):
         if negatives is not None:
             drawn, shared = negatives[part], None
@@ -153,6 +155,15 @@ def _batches(
         ids = (users[part], positives[part], drawn)
         whose, those, lacked = (torch.from_numpy(numbers).to(device) for numbers in ids)
         yield Batch(whose, those, lacked, shared)
+
+
+def _candidates(
+    sampler: Sampler, users: np.ndarray, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Items that the users lack: int64[users], or int64[users, n] where n is above 1."""
+    if n == 1:
+        return sampler.negatives(users, rng)
+    return sampler.negatives(np.repeat(users, n), rng).reshape(-1, n)
 
 
 def _pool(

@@ -159,6 +159,7 @@ def plan_of(config: TrainConfig, n_shards: int) -> RoundPlan:
         ),
         negatives=config.negatives,
         n_negatives=config.n_negatives,
+        n_candidates=config.n_candidates,
         dropout=config.dropout,
         precision=config.precision,
     )
