@@ -9,7 +9,6 @@ With one shard H is zero and everything below is full-graph training.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import numpy as np
 
 from interest_graph.arrays import Arrays
 from interest_graph.train.losses import Batch, Objective, with_hardest
+from interest_graph.train.torch_matrix import as_scipy, both_ways
 
 if TYPE_CHECKING:
     import torch
@@ -110,7 +110,7 @@ class ShardGCN:
         """
         R, R_t = self.R, self.R_t
         if share > 0:
-            kept = _as_scipy(R)
+            kept = as_scipy(R)
             kept.data *= (rng.random(kept.nnz) >= share) / (1 - share)
             kept.eliminate_zeros()
             self.R, self.R_t = both_ways(kept, str(self.users.device))
@@ -168,33 +168,6 @@ def _clip(dU: torch.Tensor, dV: torch.Tensor, limit: float | None) -> None:
     scale = (limit / norm).clamp(max=1.0)
     dU.mul_(scale)
     dV.mul_(scale)
-
-
-def to_torch(matrix: csr_matrix, device: str) -> torch.Tensor:
-    """A SciPy CSR matrix as a torch one."""
-    import torch
-
-    # Torch calls its CSR tensors a beta in every process; the one product used here is exact.
-    warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")
-    return torch.sparse_csr_tensor(
-        torch.from_numpy(matrix.indptr.astype(np.int32)),
-        torch.from_numpy(matrix.indices.astype(np.int32)),
-        torch.from_numpy(matrix.data.astype(np.float32)),
-        size=matrix.shape,
-        device=device,
-    )
-
-
-def both_ways(matrix: csr_matrix, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """The matrix and its transposed copy."""
-    return to_torch(matrix, device), to_torch(matrix.T.tocsr(), device)
-
-
-def _as_scipy(matrix: torch.Tensor) -> csr_matrix:
-    from scipy.sparse import csr_matrix
-
-    parts = (matrix.values(), matrix.col_indices(), matrix.crow_indices())
-    return csr_matrix(tuple(part.cpu().numpy().copy() for part in parts), tuple(matrix.shape))
 
 
 def load_shard(R: csr_matrix, state: Arrays, shared: Arrays, device: str) -> ShardGCN:

@@ -1,4 +1,4 @@
-"""Item-item weights in closed form, in SciPy. No Spark in here.
+"""Item-item weights in closed form, in SciPy and torch. No Spark in here.
 
 All functions take R: float32 [n_users, n_items] in CSR, and `items`: int64 numbers of the items to
 work on, so that several workers can share the work. They return one row an item of `items`:
@@ -14,12 +14,17 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.linalg import lapack, solve
 
+from interest_graph.train.allocator import keep_freed_memory
 from interest_graph.train.sharpening import sharpened
+from interest_graph.train.torch_matrix import to_torch
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 ITEMS_PER_BLOCK = 512  # whose rows of products are in memory at a time
+# Whose dense rows are multiplied at a time: what is gathered from stays in the processor's cache.
+# Of 41,000 items, two workers sharpen one in 2.4 ms in tiles of 16, 3.5 in 48; SciPy takes 3.5, 5.
+_ITEMS_PER_TILE = 16
 
 
 def cosine_neighbours(
@@ -134,26 +139,31 @@ def keep_top(
 def _sharpened_rows(
     left: sparse.csr_matrix, right: sparse.csr_matrix, items: Codes, time: float, keep: int
 ) -> Iterator[sparse.csr_matrix]:
-    """Blocks of items with the strongest of their rows of the sharpened filter left @ right."""
-    # Transposed, so that a block's rows lie side by side as columns: 64 bytes a cache line.
-    up, down = (part.T.tocsr().astype(np.float32) for part in (left, right))
-    for block in _blocks(items):
-        smooth = (left[block] @ right).astype(np.float32).T.toarray(order="C")
-        columns = sharpened(smooth, lambda X: down @ (up @ X), time)
-        columns[block, np.arange(len(block))] = 0.0
+    """Tiles of items with the strongest of their rows of the sharpened filter left @ right."""
+    import torch
+
+    keep_freed_memory()
+    # Transposed, so that a tile's rows lie side by side as columns: a cache line a row.
+    up, down = (to_torch(part.T.tocsr(), "cpu") for part in (left, right))
+    for tile in _blocks(items, _ITEMS_PER_TILE):
+        smooth = (left[tile] @ right).astype(np.float32).T.toarray(order="C")
+        columns = sharpened(smooth, lambda X: (down @ (up @ torch.from_numpy(X))).numpy(), time)
+        columns[tile, np.arange(len(tile))] = 0.0
         yield _strongest(np.ascontiguousarray(columns.T), keep)
 
 
 def _strongest(rows: npt.NDArray[np.float32], keep: int) -> sparse.csr_matrix:
-    """The `keep` largest magnitudes of each row of a dense matrix."""
-    keep = min(keep, rows.shape[1])
-    found = np.argpartition(-np.abs(rows), keep - 1, axis=1)[:, :keep]
-    found.sort(axis=1)
-    starts = np.arange(len(rows) + 1) * keep
-    values = np.take_along_axis(rows, found, axis=1).ravel()
-    kept = sparse.csr_matrix((values, found.ravel(), starts), rows.shape)
-    kept.eliminate_zeros()
-    return kept
+    """The `keep` largest magnitudes of each row of a dense matrix; of equal ones the first."""
+    place = rows.shape[1] - min(keep, rows.shape[1])
+    sized = np.abs(rows)
+    # np.partition sorts values with vector instructions: 4 times faster than argpartition.
+    least = np.partition(sized, place, axis=1)[:, place]
+    is_kept = (sized >= least[:, None]) & (sized > 0)
+    for row in np.flatnonzero(np.count_nonzero(is_kept, axis=1) > keep):
+        equal = np.flatnonzero(sized[row] == least[row])
+        is_kept[row, equal[keep - np.count_nonzero(sized[row] > least[row]) :]] = False
+    starts = np.concatenate([[0], np.cumsum(np.count_nonzero(is_kept, axis=1))])
+    return sparse.csr_matrix((rows[is_kept], np.nonzero(is_kept)[1], starts), rows.shape)
 
 
 def _regressions(
@@ -184,9 +194,9 @@ def _products(
         yield block, products
 
 
-def _blocks(items: Codes) -> Iterator[Codes]:
-    for first in range(0, len(items), ITEMS_PER_BLOCK):
-        yield items[first : first + ITEMS_PER_BLOCK]
+def _blocks(items: Codes, size: int = ITEMS_PER_BLOCK) -> Iterator[Codes]:
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
 
 
 def _n_users(matrix: sparse.csr_matrix) -> Floats:
