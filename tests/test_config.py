@@ -157,7 +157,7 @@ def test_the_example_search_space_is_valid_on_top_of_an_example():
 
     settings = load_settings([conf / "ml-100k.yaml", conf / "tune.yaml"])
 
-    assert (settings.project, len(settings.tune.space)) == ("ml-100k", 5)
+    assert (settings.project, len(settings.tune.space)) == ("ml-100k", 6)
 
 
 def test_blurring_and_sharpening_are_valid_on_top_of_an_example():

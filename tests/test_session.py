@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from interest_graph.session import interpreting
+from interest_graph.session import _collector, interpreting
 
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
@@ -37,3 +37,14 @@ def test_plans_are_compiled_again_after_an_error(compiled):
         raise ZeroDivisionError
 
     assert "*(" in plan_of(compiled)
+
+
+@pytest.mark.parametrize("variable", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"])
+def test_a_collector_that_java_was_told_of_is_left_alone(monkeypatch, variable):
+    monkeypatch.delenv("JAVA_TOOL_OPTIONS", raising=False)
+    monkeypatch.delenv("JDK_JAVA_OPTIONS", raising=False)
+    assert _collector() == "-XX:+UseParallelGC"
+
+    monkeypatch.setenv(variable, "-Xss4m -XX:+UseG1GC")
+
+    assert _collector() == ""

@@ -126,9 +126,9 @@ def test_after_an_exchange_every_shard_sees_the_whole_graph(matrix):
 
 
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
-@pytest.mark.parametrize("loss", ["bpr", "softmax"])
-def test_gradients_match_finite_differences(matrix, loss, similarity):
-    model, batch = small_model(matrix, loss)
+@pytest.mark.parametrize(("loss", "n_candidates"), [("bpr", 1), ("bpr", 4), ("softmax", 1)])
+def test_gradients_match_finite_differences(matrix, loss, n_candidates, similarity):
+    model, batch = small_model(matrix, loss, n_candidates)
     objective = Objective(loss=loss, similarity=similarity, temperature=0.7, weight_decay=0.1)
 
     _, dU, dV = model.gradients(batch, objective)
@@ -139,7 +139,7 @@ def test_gradients_match_finite_differences(matrix, loss, similarity):
             assert gradient[cell].item() == pytest.approx(slope, abs=3e-4)
 
 
-def small_model(matrix, loss):
+def small_model(matrix, loss, n_candidates=1):
     degrees = np.asarray(matrix.sum(axis=0, dtype=np.float64)).ravel()
     rng = np.random.default_rng(4)
     users = rng.normal(size=(N_USERS, DIMENSION)).astype(np.float32)
@@ -148,6 +148,7 @@ def small_model(matrix, loss):
     R = normalised(as_shard(matrix), {"degrees": degrees})
     model = load_shard(R, first_state(users, N_ITEMS, 3), {"items": items, "totals": others}, "cpu")
     plan = replace(PLAN, objective=Objective(loss=loss), n_negatives=9, batch_size=64)
+    plan = replace(plan, n_candidates=n_candidates)
     sampler = Sampler(matrix.indptr.astype(np.int64), matrix.indices, N_ITEMS)
     return model, next(_batches(sampler, plan, rng, torch.device("cpu")))
 
@@ -159,6 +160,14 @@ def slope_at(model, batch, objective, parameter, cell, width=1e-2):
         losses.append(model.gradients(batch, objective)[0].item())
     parameter[cell] += width
     return (losses[0] - losses[1]) / (2 * width)
+
+
+def test_no_candidate_is_an_item_of_its_user(matrix):
+    _, batch = small_model(matrix, "bpr", n_candidates=4)
+
+    known = matrix.toarray() > 0
+    assert batch.negatives.shape == (len(batch.users), 4)
+    assert not known[batch.users[:, None], batch.negatives].any()
 
 
 def test_clipping_bounds_the_norm_and_keeps_the_direction(matrix):

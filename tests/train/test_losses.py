@@ -12,6 +12,7 @@ from interest_graph.train.losses import (
     Pool,
     personalised_ranking,
     sampled_softmax,
+    with_hardest,
 )
 
 N_PAIRS, N_POOL, DIMENSION = 12, 7, 5
@@ -93,3 +94,27 @@ def test_personalised_ranking_matches_automatic_differentiation(vectors):
         (slopes.users, slopes.positives, slopes.negatives), (U, V, N), strict=True
     ):
         torch.testing.assert_close(slope, parameter.grad)
+
+
+def test_the_candidate_that_scores_highest_for_its_user_is_the_negative():
+    U = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    V = torch.tensor([[0.0, 0.0], [3.0, 1.0], [2.0, 2.0]])
+    candidates = torch.tensor([[0, 1, 2], [0, 1, 2], [0, 0, 0]])
+    batch = Batch(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 0]), candidates)
+
+    assert with_hardest(batch, U, V).negatives.tolist() == [1, 2, 0]
+
+
+def test_a_long_candidate_is_no_harder_by_cosine():
+    V = torch.tensor([[0.0, 9.0], [5.0, 5.0], [1.0, 0.1]])
+    batch = Batch(torch.tensor([0]), torch.tensor([0]), torch.tensor([[1, 2]]))
+
+    hardest = with_hardest(batch, torch.tensor([[1.0, 0.0]]), V, similarity="cosine")
+
+    assert hardest.negatives.tolist() == [2]
+
+
+def test_a_pair_without_a_choice_keeps_its_negative():
+    batch = Batch(torch.tensor([0]), torch.tensor([0]), torch.tensor([1]))
+
+    assert with_hardest(batch, torch.ones(1, 2), torch.ones(2, 2)) is batch

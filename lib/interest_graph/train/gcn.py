@@ -136,7 +136,7 @@ class ShardGCN:
         import torch
 
         final_U, final_V = self.propagate()
-        batch = with_hardest(batch, final_U, final_V)
+        batch = with_hardest(batch, final_U, final_V, similarity=objective.similarity)
         parts = final_U[batch.users], final_V[batch.positives], final_V[batch.negatives]
         slopes = objective.slopes(*parts, batch)
         at_users = torch.zeros_like(self.users).index_add_(0, batch.users, slopes.users)

@@ -88,7 +88,9 @@ def _turn(slope: torch.Tensor, unit: torch.Tensor, length: torch.Tensor) -> torc
     return (slope - (slope * unit).sum(dim=1, keepdim=True) * unit) / length
 
 
-def with_hardest(batch: Batch, U: torch.Tensor, V: torch.Tensor) -> Batch:
+def with_hardest(
+    batch: Batch, U: torch.Tensor, V: torch.Tensor, *, similarity: str = "dot"
+) -> Batch:
     """The batch with the one of each pair's candidates that scores highest, where it has several.
 
     Zhang et al., "Optimizing top-N collaborative filtering via dynamic negative item sampling",
@@ -98,7 +100,10 @@ def with_hardest(batch: Batch, U: torch.Tensor, V: torch.Tensor) -> Batch:
 
     if batch.negatives.dim() == 1:
         return batch
-    scores = torch.einsum("bd,bcd->bc", U[batch.users], V[batch.negatives])
+    candidates = V[batch.negatives]
+    scores = torch.einsum("bd,bcd->bc", U[batch.users], candidates)
+    if similarity == "cosine":  # of one user's candidates, whose length is the same for all
+        scores = scores / candidates.norm(dim=2).clamp_min_(_SHORTEST)
     hardest = batch.negatives.gather(1, scores.argmax(dim=1, keepdim=True))[:, 0]
     return replace(batch, negatives=hardest)
 
