@@ -6,11 +6,7 @@ a row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import reduce
-from operator import and_
-
-from pyspark.sql import Column, DataFrame, Window, WindowSpec
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 DUPLICATE_ID = "duplicate_id"
@@ -23,9 +19,9 @@ def mark_repeated_ids(records: DataFrame) -> DataFrame:
 
     The earliest record of an id stays; records without an id are never repeats.
     """
-    same_id = ("event_date", "event_id", "source")  # what tells most apart first
-    order: list[str | Column] = [*same_id, "event_ts", "item_id", "action", *_content_order()]
-    is_repeat = _follows_its_like(same_id, _of_user(order))
+    same_id = Window.partitionBy("user_id", "source", "event_date", "event_id")
+    earliest_first = same_id.orderBy("event_ts", "item_id", "action", *_content_order())
+    is_repeat = F.col("event_id").isNotNull() & (F.row_number().over(earliest_first) > 1)
     return records.withColumn("drop_reason", F.when(is_repeat, F.lit(DUPLICATE_ID)))
 
 
@@ -35,11 +31,9 @@ def mark_repeated_events(records: DataFrame, *, retry_seconds: int) -> DataFrame
     At the same time: duplicate_event; one with an event id and with the larger value stays. Within
     `retry_seconds` after another record, itself a repeat or not, so that chains count: retry.
     """
-    same_act = ("item_id", "action", "source")
-    earliest_first = _of_user([*same_act, "event_ts", *_content_order()])
-    before = F.when(
-        _follows_its_like(same_act, earliest_first), F.lag("event_ts").over(earliest_first)
-    )
+    same_act = Window.partitionBy("user_id", "source", "item_id", "action")
+    earliest_first = same_act.orderBy("event_ts", *_content_order())
+    before = F.lag("event_ts").over(earliest_first)
     marked = records.withColumn("_before", before)
     seconds = F.col("event_ts").cast("double") - F.col("_before").cast("double")
     reason = F.when(F.col("event_ts") == F.col("_before"), F.lit(DUPLICATE_EVENT))
@@ -53,17 +47,6 @@ def with_event_id(records: DataFrame) -> DataFrame:
     micros = F.unix_micros("event_ts").cast("string")
     content = F.concat_ws("\x01", "source", "user_id", "item_id", "action", micros)
     return records.withColumn("event_id", F.coalesce("event_id", F.md5(content)))
-
-
-def _of_user(order: Sequence[str | Column]) -> WindowSpec:
-    # Not a partition for each id or act: most would hold one row, and to open one costs as much as
-    # several rows.
-    return Window.partitionBy("user_id").orderBy(*order)
-
-
-def _follows_its_like(columns: Sequence[str], order: WindowSpec) -> Column:
-    """Whether the row before agrees in these columns, none of them being null."""
-    return reduce(and_, (F.col(name) == F.lag(name).over(order) for name in columns))
 
 
 def _content_order() -> list[Column]:

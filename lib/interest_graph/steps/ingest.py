@@ -27,7 +27,6 @@ def run(job: Job) -> None:
     sources = {source.name: source for source in job.settings.sources}
     if not sources:
         raise ConfigError("sources", "no source is configured")
-    # What looks at files, not at records, is small however many records there are.
     with job.phase("listing files"), interpreting(job.spark):
         listed = [file for source in sources.values() for file in list_files(job.spark, source)]
         mutable = {source.name for source in sources.values() if source.kind != "events"}
@@ -35,13 +34,15 @@ def run(job: Job) -> None:
         work = plan_work(listed, known, mutable=mutable)
         # Looks into every file: a missing column stops the job before any table is touched.
         layouts = _layouts(job, sources, work.waiting)
+    is_small = sum(file.size_bytes for file in work.waiting) < _SMALL_BYTES
+    with interpreting(job.spark, small=is_small):
         for batch in work.abandoned:
             intake.abandon(job, batch)
         batches = dict(work.unfinished)
         if work.new:
             batch = batch_id(work.new)
             batches[batch] = intake.claim(job, batch, work.new, known)
-    n_records = sum(_take_in(job, batch, files, layouts) for batch, files in batches.items())
+        n_records = sum(_take_in(job, batch, files, layouts) for batch, files in batches.items())
     job.count("records", n_records)
     job.count("files", len(listed))
     job.count("new_files", len(work.waiting))
@@ -70,23 +71,14 @@ def _take_in(
     events = [(source, part) for source, part in mine if source.kind == "events"]
     n_records: dict[str, int] = {}
     if events:
-        is_small = _are_small(events)
-        with job.phase("taking in records"), interpreting(job.spark, small=is_small):
+        with job.phase("taking in records"):
             n_records = intake.write_events(job, batch, events)
     for kind in intake.ATTRIBUTES:
         parts = [(source, part) for source, part in mine if source.kind == kind]
         if parts:
-            is_small = _are_small(parts)
-            with job.phase(f"taking in {kind}"), interpreting(job.spark, small=is_small):
+            with job.phase(f"taking in {kind}"):
                 intake.merge_attributes(job, kind, parts)
-    with interpreting(job.spark, small=_are_small(mine)):
-        return intake.settle(job, batch, files, mine, n_records)
-
-
-def _are_small(parts: intake.Parts) -> bool:
-    """Whether the files hold so little that their plans are best not compiled."""
-    sizes = (file.size_bytes for _, layout in parts for file in layout.files)
-    return sum(sizes) < _SMALL_BYTES
+    return intake.settle(job, batch, files, mine, n_records)
 
 
 STEP = Step(

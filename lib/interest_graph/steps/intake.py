@@ -27,7 +27,6 @@ from interest_graph.events.layouts import Layout
 from interest_graph.events.ledger import DONE, PENDING, as_input_files
 from interest_graph.events.read import naming_broken_file, read_records
 from interest_graph.job import Job
-from interest_graph.session import interpreting
 
 Parts = Sequence[tuple[SourceConfig, Layout]]
 
@@ -120,8 +119,7 @@ def settle(
     rows = reduce(DataFrame.unionByName, counted).collect() if counted else []
     n_rows = {**known, **{row["file"]: row["count"] for row in rows}}
     done = _entries(job, batch, files, DONE, n_rows)
-    with interpreting(job.spark):
-        job.store.replace(tables.FILES, done, where=f"batch_id = '{batch}'")
+    job.store.replace(tables.FILES, done, where=f"batch_id = '{batch}'")
     return sum(count for path, count in n_rows.items() if path in paths)
 
 

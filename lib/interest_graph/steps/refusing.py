@@ -32,18 +32,16 @@ def write_refused(job: Job, typed: DataFrame, rules: list[Rule], new: Collection
     everything, refusals = Observation(), Observation()
     numbers = {batch: n for n, batch in enumerate(sorted(new))}
     records = with_refusals(typed.where(F.col("batch_id").isin(list(new))), rules)
-    days, late = F.to_json(F.collect_set("_day")).alias("days"), F.min("_future").alias("late")
-    looked_at = [_day_of(numbers).alias("_day"), _future_time(job).alias("_future")]
-    passing, warned = _narrowed(records, rules, looked_at)
-    seen_of_all = [days, late, *_counts(warned)]
+    passing, warned = _narrowed(records, rules)
+    seen_of_all = [_days_of(numbers), _earliest_future(job), *_counts(warned)]
     refused = passing.observe(everything, *seen_of_all).where("_refusal IS NOT NULL")
     rows = refused.select("_refusal.*").observe(refusals, *_counts_of_refused(rules))
     job.store.replace(tables.QUARANTINE, rows, where=among(new))
     seen = everything.get | refusals.get
     counts = {name: seen[name] for name in seen if name.startswith("reason.") and seen[name]}
     retry_ts = None if seen["late"] is None else datetime.fromtimestamp(seen["late"] / 1e6, UTC)
-    by_batch = _days_by_batch(json.loads(seen["days"]), numbers)
-    return Seen(by_batch, _refused_by_batch(job, new, seen["n_refused"]), retry_ts, counts)
+    days = _days_by_batch(json.loads(seen["days"]), numbers)
+    return Seen(days, _refused_by_batch(job, new, seen["n_refused"]), retry_ts, counts)
 
 
 def among(batches: Iterable[str]) -> str:
@@ -51,13 +49,13 @@ def among(batches: Iterable[str]) -> str:
     return f"batch_id IN ({', '.join(repr(batch) for batch in sorted(batches))})"
 
 
-def _day_of(numbers: Mapping[str, int]) -> Column:
-    """Batch and day of a record that is not refused, as one whole number; else null."""
-    # No look-up where one batch is all: this passes every record.
+def _days_of(numbers: Mapping[str, int]) -> Column:
+    """Every pair of a batch and a day of a record that is not refused, as JSON of whole numbers."""
+    # One number for both, and no look-up where one batch is all: this passes every record.
     place = F.create_map(*[F.lit(part) for pair in numbers.items() for part in pair])
     number = place[F.col("batch_id")] if len(numbers) > 1 else F.lit(0)
     pair = number.cast("bigint") * _DAYS + F.unix_date("event_date") + _DAYS // 2
-    return F.when(F.col("_refusal").isNull(), pair)
+    return F.to_json(F.collect_set(F.when(F.col("_refusal").isNull(), pair))).alias("days")
 
 
 def _days_by_batch(pairs: Iterable[int], numbers: Mapping[str, int]) -> dict[str, list[date]]:
@@ -77,22 +75,19 @@ def _refused_by_batch(job: Job, batches: Collection[str], n_refused: int) -> dic
     return {row["batch_id"]: row["count"] for row in rows.groupBy("batch_id").count().collect()}
 
 
-def _narrowed(
-    records: DataFrame, rules: list[Rule], looked_at: list[Column]
-) -> tuple[DataFrame, dict[str, Column]]:
+def _narrowed(records: DataFrame, rules: list[Rule]) -> tuple[DataFrame, dict[str, Column]]:
     """What the counters look at, and by reason the column that marks a record to be warned of."""
     warnings = warnings_of(rules)
     marks = [met.alias(f"_warning_{reason}") for reason, met in warnings.items()]
-    # Few columns, for a row of them is made of every record; worked out here, in compiled code:
-    # within a counter they would be interpreted.
-    narrow = records.select("_refusal", *looked_at, *marks)
+    # Few columns, for a row of them is made of every record.
+    narrow = records.select("batch_id", "event_ts", "event_date", "_refusal", *marks)
     return narrow, {reason: F.col(f"_warning_{reason}") for reason in warnings}
 
 
-def _future_time(job: Job) -> Column:
-    """Microseconds of a time after the latest that is due, else null."""
+def _earliest_future(job: Job) -> Column:
     latest = job.as_of + timedelta(minutes=job.settings.clean.clock_skew_minutes)
-    return F.when(F.col("event_ts") > F.lit(latest), F.unix_micros("event_ts"))
+    is_late = F.col("event_ts") > F.lit(latest)
+    return F.min(F.when(is_late, F.unix_micros("event_ts"))).alias("late")
 
 
 def _counts_of_refused(rules: list[Rule]) -> list[Column]:
