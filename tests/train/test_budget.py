@@ -23,6 +23,13 @@ def test_memory_grows_with_each_part():
     assert product_costs(64).worker_mb(10**6, 100, 10**6) < COSTS.worker_mb(10**6, 100, 10**6)
 
 
+def test_candidates_take_memory_whatever_the_shard():
+    with_candidates = training_costs(64, 3, n_compared=8192 * 16)
+
+    expected = COSTS.worker_mb(10, 100, 20) + 8192 * 16 * 64 * 4 / 2**20
+    assert with_candidates.worker_mb(10, 100, 20) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("budget_mb", [850, 950, 4096])
 def test_shards_of_that_number_keep_the_budget_and_fewer_do_not(budget_mb):
     graph = size()

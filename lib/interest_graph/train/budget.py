@@ -51,14 +51,17 @@ class GraphSize:
     most_edges: int
 
 
-def training_costs(dimension: int, n_layers: int) -> Costs:
-    """Of LightGCN: vectors of users and items with moments, gradients and layers."""
+def training_costs(dimension: int, n_layers: int, n_compared: int = 0) -> Costs:
+    """Of LightGCN: vectors of users and items with moments, gradients and layers.
+
+    n_compared: candidates that a step compares at a time, each by a copy of its vector.
+    """
     vector = 4 * dimension
     return Costs(
         user=_ID_BYTES + vector * _TRAINED_USER_ARRAYS,
         edge=_EDGE_BYTES,
         item=vector * (_TRAINED_ITEM_ARRAYS + 2 * n_layers),
-        idle_mb=_TORCH_WORKER_MB,
+        idle_mb=_TORCH_WORKER_MB + n_compared * vector / 2**20,
     )
 
 

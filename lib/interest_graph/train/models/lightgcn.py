@@ -60,7 +60,8 @@ class LightGCN:
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to the edges, from the last finished round of the same run where there is one."""
         config = self.config
-        costs = training_costs(config.dimension, config.n_layers)
+        n_compared = config.batch_size * config.n_candidates
+        costs = training_costs(config.dimension, config.n_layers, n_compared)
         graph = partition(edges, validation, config, costs)
         try:
             balance = measure_balance(graph, costs)
