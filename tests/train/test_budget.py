@@ -23,11 +23,13 @@ def test_memory_grows_with_each_part():
     assert product_costs(64).worker_mb(10**6, 100, 10**6) < COSTS.worker_mb(10**6, 100, 10**6)
 
 
-def test_candidates_take_memory_whatever_the_shard():
-    with_candidates = training_costs(64, 3, n_compared=8192 * 16)
+def test_candidates_take_memory_by_edge_and_by_step():
+    one = training_costs(64, 3, batch_size=8192)
+    many = training_costs(64, 3, n_candidates=16, batch_size=8192)
 
-    expected = COSTS.worker_mb(10, 100, 20) + 8192 * 16 * 64 * 4 / 2**20
-    assert with_candidates.worker_mb(10, 100, 20) == pytest.approx(expected)
+    step_mb = 15 * 8192 * 64 * 4 / 2**20
+    assert many.worker_mb(10, 0, 20) == pytest.approx(one.worker_mb(10, 0, 20) + step_mb)
+    assert many.edge > one.edge + 15 * 8 * 4
 
 
 @pytest.mark.parametrize("budget_mb", [850, 950, 4096])

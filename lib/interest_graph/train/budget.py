@@ -11,6 +11,8 @@ from interest_graph.errors import ConfigError
 _TORCH_WORKER_MB, _SCIPY_WORKER_MB = 750, 200
 # A matrix entry: number and weight, both ways, as received, scaled and on the device.
 _EDGE_BYTES = 40
+# Five whole numbers each while candidates are drawn and compared with what their users have.
+_CANDIDATE_BYTES = 40
 # A user's id as text, as a Python string and in Arrow.
 _ID_BYTES = 200
 # Arrays of one row a vertex that live at the same time.
@@ -51,17 +53,19 @@ class GraphSize:
     most_edges: int
 
 
-def training_costs(dimension: int, n_layers: int, n_compared: int = 0) -> Costs:
+def training_costs(
+    dimension: int, n_layers: int, *, n_candidates: int = 1, batch_size: int = 0
+) -> Costs:
     """Of LightGCN: vectors of users and items with moments, gradients and layers.
 
-    n_compared: candidates that a step compares at a time, each by a copy of its vector.
+    n_candidates: drawn for every edge of a pass; a step copies the vectors of a batch's.
     """
     vector = 4 * dimension
     return Costs(
         user=_ID_BYTES + vector * _TRAINED_USER_ARRAYS,
-        edge=_EDGE_BYTES,
+        edge=_EDGE_BYTES + _CANDIDATE_BYTES * (n_candidates - 1),
         item=vector * (_TRAINED_ITEM_ARRAYS + 2 * n_layers),
-        idle_mb=_TORCH_WORKER_MB + n_compared * vector / 2**20,
+        idle_mb=_TORCH_WORKER_MB + n_candidates * batch_size * vector / 2**20,
     )
 
 

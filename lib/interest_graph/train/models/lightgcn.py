@@ -60,8 +60,12 @@ class LightGCN:
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to the edges, from the last finished round of the same run where there is one."""
         config = self.config
-        n_compared = config.batch_size * config.n_candidates
-        costs = training_costs(config.dimension, config.n_layers, n_compared)
+        costs = training_costs(
+            config.dimension,
+            config.n_layers,
+            n_candidates=config.n_candidates,
+            batch_size=config.batch_size,
+        )
         graph = partition(edges, validation, config, costs)
         try:
             balance = measure_balance(graph, costs)
