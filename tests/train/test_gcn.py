@@ -147,8 +147,8 @@ def small_model(matrix, loss, n_candidates=1):
     others = rng.normal(size=(3 * N_ITEMS, DIMENSION)).astype(np.float32)
     R = normalised(as_shard(matrix), {"degrees": degrees})
     model = load_shard(R, first_state(users, N_ITEMS, 3), {"items": items, "totals": others}, "cpu")
-    plan = replace(PLAN, objective=Objective(loss=loss), n_negatives=9, batch_size=64)
-    plan = replace(plan, n_candidates=n_candidates)
+    drawing = {"n_negatives": 9, "n_candidates": n_candidates, "batch_size": 64}
+    plan = replace(PLAN, objective=Objective(loss=loss), **drawing)
     sampler = Sampler(matrix.indptr.astype(np.int64), matrix.indices, N_ITEMS)
     return model, next(_batches(sampler, plan, rng, torch.device("cpu")))
 
