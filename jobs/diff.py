@@ -1,7 +1,6 @@
 """graph.edges, graph.communities -> graph.*_changes: what differs between two graph versions."""
 
 from interest_graph.cli import launch
-from interest_graph.steps.diff import STEP
 
 if __name__ == "__main__":
-    launch(STEP)
+    launch("diff")

@@ -1,7 +1,6 @@
 """files -> bronze.*, silver.users, silver.items, silver.social_edges: take in new files."""
 
 from interest_graph.cli import launch
-from interest_graph.steps.ingest import STEP
 
 if __name__ == "__main__":
-    launch(STEP)
+    launch("ingest")

@@ -1,6 +1,6 @@
 """Every job, from files to the report, in one Spark session."""
 
-from interest_graph.cli import run_all
+from interest_graph.cli import launch
 
 if __name__ == "__main__":
-    run_all()
+    launch("run_all")

@@ -95,20 +95,20 @@ Path(folder, "walk.yaml").write_text(settings)
 
 # MAGIC %md
 # MAGIC ## Ingest
-# MAGIC `Job` holds the settings, the tables and the as-of time. A second run takes in nothing: the
-# MAGIC ledger `bronze.files` knows the files.
+# MAGIC A `Pipeline` holds the settings, the session, the tables and the as-of time. A second run
+# MAGIC takes in nothing: the ledger `bronze.files` knows the files.
 
 # COMMAND ----------
 
-from interest_graph import Job, load_step, run_step, tables
+from interest_graph import Pipeline, tables
 
-job = Job.open(f"{folder}/walk.yaml")
-run_step(job, load_step("ingest"))
-display(job.store.read(tables.FILES).select("source", "status", "n_rows"))
+pipeline = Pipeline.open(f"{folder}/walk.yaml")
+pipeline.run("ingest")
+display(pipeline.read(tables.FILES).select("source", "status", "n_rows"))
 
 # COMMAND ----------
 
-display(job.store.read(tables.EVENTS).select("position", "user_id", "item_id", "action").limit(5))
+display(pipeline.read(tables.EVENTS).select("position", "user_id", "item_id", "action").limit(5))
 
 # COMMAND ----------
 
@@ -119,10 +119,10 @@ display(job.store.read(tables.EVENTS).select("position", "user_id", "item_id", "
 
 # COMMAND ----------
 
-run_step(job, load_step("clean"))
-display(job.store.read(tables.QUARANTINE).select("reasons", "payload"))
+pipeline.run("clean")
+display(pipeline.read(tables.QUARANTINE).select("reasons", "payload"))
 
 # COMMAND ----------
 
-facts = job.store.read(tables.INTERACTIONS)
+facts = pipeline.read(tables.INTERACTIONS)
 display(facts.select("user_id", "item_id", "action", "event_ts", "session_id").limit(5))

@@ -11,10 +11,10 @@ folder = dbutils.widgets.get("folder")
 
 # COMMAND ----------
 
-from interest_graph import Job, load_step, run_step, tables
+from interest_graph import Pipeline, tables
 
-job = Job.open(f"{folder}/walk.yaml")
-run_step(job, load_step("featurize"))
+pipeline = Pipeline.open(f"{folder}/walk.yaml")
+pipeline.run("featurize")
 
 # COMMAND ----------
 
@@ -24,7 +24,7 @@ run_step(job, load_step("featurize"))
 
 # COMMAND ----------
 
-features = job.store.read(tables.FEATURES)
+features = pipeline.read(tables.FEATURES)
 display(features.selectExpr("item_id", "model", "text_hash", "size(vector) AS dimension").limit(5))
 
 # COMMAND ----------
@@ -38,6 +38,8 @@ from interest_graph import encode_texts, hash_texts
 
 words = [("1", None, "a tent for two", []), ("2", None, "a guitar string", [])]
 columns = "item_id STRING, title STRING, text STRING, categories ARRAY<STRING>"
-hashed = hash_texts(spark.createDataFrame(words, columns), encoder=job.settings.features.encoder)
-vectors = encode_texts(hashed, encoder=job.settings.features.encoder, batch_size=32)
+hashed = hash_texts(
+    spark.createDataFrame(words, columns), encoder=pipeline.settings.features.encoder
+)
+vectors = encode_texts(hashed, encoder=pipeline.settings.features.encoder, batch_size=32)
 display(vectors.selectExpr("item_id", "slice(vector, 1, 3) AS beginning"))

@@ -11,9 +11,9 @@ folder = dbutils.widgets.get("folder")
 
 # COMMAND ----------
 
-from interest_graph import GraphConfig, Job, load_step, run_step, tables, weigh_edges
+from interest_graph import GraphConfig, Pipeline, tables, weigh_edges
 
-job = Job.open(f"{folder}/walk.yaml")
+pipeline = Pipeline.open(f"{folder}/walk.yaml")
 
 # COMMAND ----------
 
@@ -24,10 +24,10 @@ job = Job.open(f"{folder}/walk.yaml")
 
 # COMMAND ----------
 
-facts = job.store.read(tables.INTERACTIONS)
+facts = pipeline.read(tables.INTERACTIONS)
 for half_life_days in (3.0, 30.0):
     config = GraphConfig(half_life_days=half_life_days)
-    edges = weigh_edges(facts, as_of=job.as_of, config=config)
+    edges = weigh_edges(facts, as_of=pipeline.as_of, config=config)
     display(edges.selectExpr(f"{half_life_days} AS half_life_days", "sum(weight)", "count(*)"))
 
 # COMMAND ----------
@@ -39,12 +39,12 @@ for half_life_days in (3.0, 30.0):
 
 # COMMAND ----------
 
-run_step(job, load_step("build_graph"))
-display(job.store.read(tables.EDGES).groupBy("kind").count())
+pipeline.run("build_graph")
+display(pipeline.read(tables.EDGES).groupBy("kind").count())
 
 # COMMAND ----------
 
-metrics = job.store.read(tables.GRAPH_METRICS)
+metrics = pipeline.read(tables.GRAPH_METRICS)
 display(metrics.groupBy("metric").pivot("stage", ["before", "after"]).max("value"))
 
 # COMMAND ----------
@@ -54,5 +54,5 @@ display(metrics.groupBy("metric").pivot("stage", ["before", "after"]).max("value
 
 # COMMAND ----------
 
-structure = job.store.read(tables.COMMUNITIES)
+structure = pipeline.read(tables.COMMUNITIES)
 display(structure.orderBy("weighted_pagerank", ascending=False).limit(5))

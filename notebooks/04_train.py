@@ -11,14 +11,14 @@ folder = dbutils.widgets.get("folder")
 
 # COMMAND ----------
 
-from interest_graph import Job, load_step, run_step, tables
+from interest_graph import Pipeline, tables
 
-job = Job.open(f"{folder}/walk.yaml")
-run_step(job, load_step("train"))
+pipeline = Pipeline.open(f"{folder}/walk.yaml")
+pipeline.run("train")
 
 # COMMAND ----------
 
-display(job.store.read(tables.SHARDS).groupBy("shard_id").count())
+display(pipeline.read(tables.SHARDS).groupBy("shard_id").count())
 
 # COMMAND ----------
 
@@ -27,12 +27,12 @@ display(job.store.read(tables.SHARDS).groupBy("shard_id").count())
 
 # COMMAND ----------
 
-log = job.store.read(tables.TRAINING_LOG).select("round", "shard_id", "loss", "metric", "seconds")
+log = pipeline.read(tables.TRAINING_LOG).select("round", "shard_id", "loss", "metric", "seconds")
 display(log.orderBy("round", "shard_id"))
 
 # COMMAND ----------
 
-display(job.store.read(tables.EMBEDDINGS).groupBy("kind").count())
+display(pipeline.read(tables.EMBEDDINGS).groupBy("kind").count())
 
 # COMMAND ----------
 
@@ -41,4 +41,4 @@ display(job.store.read(tables.EMBEDDINGS).groupBy("kind").count())
 
 # COMMAND ----------
 
-display(job.store.read(tables.MODELS).select("model_run", "model", "graph_version", "as_of"))
+display(pipeline.read(tables.MODELS).select("model_run", "model", "graph_version", "as_of"))

@@ -11,14 +11,14 @@ folder = dbutils.widgets.get("folder")
 
 # COMMAND ----------
 
-from interest_graph import Job, load_step, run_step, tables
+from interest_graph import Pipeline, tables
 
-job = Job.open(f"{folder}/walk.yaml")
-run_step(job, load_step("recommend"))
+pipeline = Pipeline.open(f"{folder}/walk.yaml")
+pipeline.run("recommend")
 
 # COMMAND ----------
 
-recommendations = job.store.read(tables.RECOMMENDATIONS)
+recommendations = pipeline.read(tables.RECOMMENDATIONS)
 columns = ["user_id", "rank", "item_id", "score", "reason"]
 display(recommendations.where("user_id = 'u1'").select(columns).orderBy("rank"))
 

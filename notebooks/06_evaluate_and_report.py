@@ -11,14 +11,14 @@ folder = dbutils.widgets.get("folder")
 
 # COMMAND ----------
 
-from interest_graph import Job, load_step, run_step, tables
+from interest_graph import Pipeline, tables
 
-job = Job.open(f"{folder}/walk.yaml")
-run_step(job, load_step("evaluate"))
+pipeline = Pipeline.open(f"{folder}/walk.yaml")
+pipeline.run("evaluate")
 
 # COMMAND ----------
 
-metrics = job.store.read(tables.METRICS)
+metrics = pipeline.read(tables.METRICS)
 display(metrics.groupBy("model").pivot("metric", ["ndcg", "recall", "coverage"]).max("value"))
 
 # COMMAND ----------
@@ -28,5 +28,5 @@ display(metrics.groupBy("model").pivot("metric", ["ndcg", "recall", "coverage"])
 
 # COMMAND ----------
 
-run_step(job, load_step("report"))
-display(job.store.read(tables.RUNS).select("job", "status", "seconds", "rows"))
+pipeline.run("report")
+display(pipeline.read(tables.RUNS).select("job", "status", "seconds", "rows"))

@@ -57,16 +57,16 @@ def warehouse(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_job(spark: Any, warehouse: Path) -> Callable[..., Any]:
+def open_pipeline(spark: Any, warehouse: Path) -> Callable[..., Any]:
     """Opens a job on the temporary warehouse: open_job(graph={...}, as_of=...)."""
     from datetime import UTC, datetime
 
     from interest_graph.config import Settings
-    from interest_graph.job import Job
+    from interest_graph.pipeline import Pipeline
 
-    def make(as_of: datetime = datetime(2024, 1, 31, tzinfo=UTC), **sections: Any) -> Job:
+    def make(as_of: datetime = datetime(2024, 1, 31, tzinfo=UTC), **sections: Any) -> Pipeline:
         tree = {"warehouse": {"table_root": str(warehouse)}, **sections}
-        return Job(Settings.model_validate(tree), spark, as_of)
+        return Pipeline(Settings.model_validate(tree), spark, as_of)
 
     return make
 

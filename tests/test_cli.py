@@ -6,9 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from interest_graph import tables
-from interest_graph.cli import STEPS, app, guarded, load_step
+from interest_graph.cli import app, guarded
 from interest_graph.config import WarehouseConfig
 from interest_graph.errors import ConfigError
+from interest_graph.registry import all_jobs
 from interest_graph.store import Store
 
 
@@ -22,33 +23,17 @@ def run(capfd):
     return invoke
 
 
-def test_help_lists_every_step(run):
+def test_help_lists_every_job(run):
     code, output = run("--help")
 
     assert code == 0
-    assert all(step.replace("_", "-") in output for step in STEPS)
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_every_step_declares_tables_that_exist_and_settings_that_are_sections(name):
-    from interest_graph.config import Settings
-
-    step = load_step(name)
-
-    assert step.name == name
-    declared = {table.name for table in (*step.reads, *step.optional, *step.writes)}
-    assert declared <= set(tables.ALL_TABLES)
-    assert set(step.settings) <= set(Settings.model_fields)
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_every_table_has_the_writer_that_it_names(name):
-    for table in load_step(name).writes:
-        assert table.writer == name
+    assert [job.name for job in all_jobs() if job.name.replace("_", "-") not in output] == []
 
 
 def test_an_unknown_key_ends_with_code_2_before_spark_starts(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("interest_graph.job.open_session", lambda *_, **__: pytest.fail("started"))
+    monkeypatch.setattr(
+        "interest_graph.pipeline.open_session", lambda *_, **__: pytest.fail("started")
+    )
     config = tmp_path / "p.yaml"
     config.write_text("grahp: {}")
 
@@ -59,7 +44,9 @@ def test_an_unknown_key_ends_with_code_2_before_spark_starts(run, tmp_path, monk
 
 
 def test_an_unwritable_warehouse_ends_with_code_2_before_spark_starts(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("interest_graph.job.open_session", lambda *_, **__: pytest.fail("started"))
+    monkeypatch.setattr(
+        "interest_graph.pipeline.open_session", lambda *_, **__: pytest.fail("started")
+    )
     (tmp_path / "file").write_text("")
     config = tmp_path / "p.yaml"
     config.write_text(f"warehouse: {{table_root: {tmp_path / 'file' / 'w'}}}")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from interest_graph.cli import STEPS
 from interest_graph.config import load_settings
+from interest_graph.registry import stages
 
 ROOT = Path(__file__).parents[1]
 BUNDLE = yaml.safe_load((ROOT / "databricks.yml").read_text(encoding="utf-8"))
@@ -46,8 +46,8 @@ def test_tasks_are_the_stages_in_the_order_of_the_flow(path: Path, job: dict[str
     keys = [task["task_key"] for task in job["tasks"]]
     waits_for = [[on["task_key"] for on in task.get("depends_on", [])] for task in job["tasks"]]
 
-    assert tuple(keys) == STEPS
-    assert waits_for == [[], *([key] for key in keys[:-1])]
+    assert keys == [job.name for job in stages()]
+    assert waits_for == [list(job.after) for job in stages()]
 
 
 @each_job

@@ -16,7 +16,7 @@ with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as
     with PeakMemory() as memory:
         pass  # a sample is taken at once
     worker.communicate(b"end")
-print(memory.worker_megabytes, memory.megabytes)
+print(memory.worker_mb, memory.peak_mb)
 """
 
 

@@ -60,9 +60,9 @@ def folder(tmp_path_factory):
 def test_there_is_a_notebook_for_every_stage():
     text = " ".join(path.read_text() for path in NOTEBOOKS)
 
-    from interest_graph.cli import STEPS
+    from interest_graph.registry import stages
 
-    assert [step for step in STEPS if f'load_step("{step}")' not in text] == []
+    assert [job.name for job in stages() if f'pipeline.run("{job.name}")' not in text] == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -7,13 +7,12 @@ import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from tests.steps.test_train import TRAIN, write_graph
+from tests.jobs.test_train import TRAIN, write_graph
 
 from interest_graph import tables
 from interest_graph.config import MlflowConfig, load_settings
 from interest_graph.errors import ConfigError
-from interest_graph.job import run_step
-from interest_graph.steps.train import STEP
+from interest_graph.jobs.train import JOB
 from interest_graph.tracking import tracked
 
 SECRET = "canary7"
@@ -76,27 +75,29 @@ def config_of(uri=URI):
     return MlflowConfig(tracking_uri=uri)
 
 
-def test_training_logs_settings_rounds_results_and_versions(client, open_job, capfd):
+def test_training_logs_settings_rounds_results_and_versions(client, open_pipeline, capfd):
     quick = {"n_shards": 1, "n_layers": 1, "start": "random"}
-    job = open_job(train={**TRAIN, **quick, "mlflow": {"tracking_uri": URI}})
-    write_graph(job, "g", 1, seed=1)
+    pipeline = open_pipeline(train={**TRAIN, **quick, "mlflow": {"tracking_uri": URI}})
+    write_graph(pipeline, "g", 1, seed=1)
 
-    run_step(job, STEP)
+    pipeline.run(JOB)
 
-    rows = job.store.read(tables.TRAINING_LOG).where("shard_id = -1").orderBy("round").collect()
+    rows = (
+        pipeline.store.read(tables.TRAINING_LOG).where("shard_id = -1").orderBy("round").collect()
+    )
     logged = {(name, step): value for name, step, value in client.metrics}
     assert [logged["loss", row["round"]] for row in rows] == [row.loss for row in rows]
     assert [logged["validation_ndcg", row["round"]] for row in rows] == [r.metric for r in rows]
     assert len(logged) == len(client.metrics)
     names = [name for name, *_ in client.metrics]
     assert names.index("loss") < names.index("validation_ndcg") < names.index("seconds")  # live
-    run = job.store.read(tables.MODELS).first()
+    run = pipeline.store.read(tables.MODELS).first()
     assert logged["n_edges", 0] == run.n_edges
     assert (client.params["dimension"], client.params["validation.k"]) == ("4", "20")
     assert (client.tags["model_run"], client.tags["graph_version"]) == (run.model_run, "g")
     assert client.tags["version.graph.edges"] == str(run.input_versions["graph.edges"])
     assert (client.uri, client.status) == (URI, "FINISHED")
-    told = "".join(capfd.readouterr()) + str([run, client.params, client.tags, job.settings])
+    told = "".join(capfd.readouterr()) + str([run, client.params, client.tags, pipeline.settings])
     assert SECRET not in told
 
 

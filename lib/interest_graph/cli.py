@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from uuid import uuid4
 
 import structlog
 import typer
 
 from interest_graph import doctor as checks
-from interest_graph import tables
-from interest_graph.config import load_settings
-from interest_graph.errors import ConfigError, EnvironmentProblem, InterestGraphError
-from interest_graph.job import Job, Step, one_line, run_step
+from interest_graph.config import Settings, load_settings
+from interest_graph.errors import EnvironmentProblem, InterestGraphError, one_line
+from interest_graph.job import Job
+from interest_graph.job_graph import flowchart, listing
+from interest_graph.pipeline import Pipeline
 from interest_graph.progress import console
+from interest_graph.registry import all_jobs, find_job
 from interest_graph.session import open_session, read_properties
 from interest_graph.setup import cluster
-from interest_graph.store import Store
 
-STEPS = (
-    "ingest",
-    "clean",
-    "featurize",
-    "build_graph",
-    "train",
-    "recommend",
-    "evaluate",
-    "report",
-)
-
-_RUN_ALL_HELP = "Run every job, from files to the report, in one session."
+RUN_ALL = "run_all"
+_RUN_ALL_HELP = "Run every stage, from files to the report, in one session."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 cluster_app = typer.Typer(no_args_is_help=True, help="A Spark standalone cluster on this machine.")
@@ -69,25 +57,18 @@ def main() -> None:
     app(prog_name="interest-graph")
 
 
-def load_step(name: str) -> Step:
-    """The declaration of a step, imported when needed: training pulls in torch."""
-    step: Step = importlib.import_module(f"interest_graph.steps.{name}").STEP
-    return step
-
-
-def launch(step: Step, argv: list[str] | None = None) -> None:
+def launch(name: str, argv: list[str] | None = None) -> None:
     """Entry point of a spark-submit file: `--config FILE [--as-of DATE] [--set key=value] ...`."""
-    _submitted(step.name, [step.name], _help_of(step), argv)
+    if name == RUN_ALL:
+        _submitted(name, _command(_run_all), _RUN_ALL_HELP, argv)
+    else:
+        job = find_job(name)
+        _submitted(name, _job_command(job), _help_of(job), argv)
 
 
-def run_all(argv: list[str] | None = None) -> None:
-    """Run every step in one session, for a spark-submit file."""
-    _submitted("run_all", list(STEPS), _RUN_ALL_HELP, argv)
-
-
-def _submitted(name: str, steps: list[str], text: str, argv: list[str] | None) -> None:
+def _submitted(name: str, command: Callable[..., None], text: str, argv: list[str] | None) -> None:
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    single.command(name, help=text)(_step_command(steps))
+    single.command(name, help=text)(command)
     try:
         single(sys.argv[1:] if argv is None else argv, prog_name=f"{name}.py")
     except SystemExit as end:
@@ -95,12 +76,27 @@ def _submitted(name: str, steps: list[str], text: str, argv: list[str] | None) -
             raise
 
 
-def _help_of(step: Step) -> str:
-    reads = ", ".join(table.name for table in (*step.reads, *step.optional)) or "files"
-    return f"{reads} -> {', '.join(table.name for table in step.writes) or 'a report'}"
+def _help_of(job: Job) -> str:
+    reads = ", ".join(table.name for table in (*job.reads, *job.optional)) or "files"
+    writes = ", ".join(table.name for table in job.writes) or "a report"
+    return f"{job.help[0].upper()}{job.help[1:]}. {reads} -> {writes}"
 
 
-def _step_command(names: list[str]) -> Callable[..., None]:
+def _job_command(job: Job) -> Callable[..., None]:
+    return _command(lambda pipeline, force: pipeline.run(job, force=force))
+
+
+def _run_all(pipeline: Pipeline, force: bool) -> None:
+    pipeline.run_all(force=force)
+    from interest_graph.summary import print_summary  # pulls in plotly
+
+    if pipeline.last_run is not None:
+        print_summary(pipeline.last_run)
+
+
+def _command(work: Callable[[Pipeline, bool], object]) -> Callable[..., None]:
+    """A command that opens the pipeline of its options and hands it to `work`, with --force."""
+
     def command(
         config: Config,
         as_of: AsOf = None,
@@ -109,30 +105,25 @@ def _step_command(names: list[str]) -> Callable[..., None]:
         force: Force = False,
         verbose: Verbose = False,
     ) -> None:
-        def work() -> None:
+        def run() -> None:
             spark_settings = read_properties(properties_file) if properties_file else None
-            job = Job.open(
+            pipeline = Pipeline.open(
                 config,
                 overrides=overrides,
                 as_of=as_of,
                 spark_settings=spark_settings,
                 verbose=verbose,
             )
-            _require_healthy(job)
-            for name in names:
-                run_step(replace(job, run_id=uuid4().hex, rows={}), load_step(name), force=force)
-            if names == list(STEPS):
-                from interest_graph.summary import print_summary  # pulls in plotly
+            _require_healthy(pipeline)
+            work(pipeline, force)
 
-                print_summary(job)
-
-        guarded(work, verbose=verbose)
+        guarded(run, verbose=verbose)
 
     return command
 
 
-def _require_healthy(job: Job) -> None:
-    failed = [check for check in checks.quick(job.spark) if not check.ok]
+def _require_healthy(pipeline: Pipeline) -> None:
+    failed = [check for check in checks.quick(pipeline.spark) if not check.ok]
     if failed:
         raise EnvironmentProblem("; ".join(check.advice for check in failed))
 
@@ -167,9 +158,17 @@ def _escaped(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-for _name in (*STEPS, "diff", "fit_caps", "generate", "maintain", "tune"):
-    app.command(_name.replace("_", "-"), help=f"Run the {_name} job.")(_step_command([_name]))
-app.command("run-all", help=_RUN_ALL_HELP)(_step_command(list(STEPS)))
+for _job in all_jobs():
+    app.command(_job.name.replace("_", "-"), help=_help_of(_job))(_job_command(_job))
+app.command("run-all", help=_RUN_ALL_HELP)(_command(_run_all))
+
+
+@app.command()
+def jobs(
+    graph: Annotated[bool, typer.Option("--graph", help="As a Mermaid flowchart.")] = False,
+) -> None:
+    """List the jobs with what they read and write, in the order of run-all; or draw them."""
+    typer.echo(flowchart(all_jobs()) if graph else listing(all_jobs()))
 
 
 @app.command()
@@ -185,13 +184,9 @@ def show(
     """Print a table."""
 
     def work() -> None:
-        if table not in tables.ALL_TABLES:
-            raise ConfigError(table, "unknown table", sorted(tables.ALL_TABLES))
-        from interest_graph.config import Settings
-
         settings = load_settings(config) if config else Settings()
-        store = Store(open_session("show"), settings.warehouse, run_id="show")
-        frame = store.read(tables.ALL_TABLES[table])
+        pipeline = Pipeline(settings, open_session("show"), datetime.now(UTC))
+        frame = pipeline.read(table)
         (frame.where(where) if where else frame).show(rows, truncate=60)
 
     guarded(work, verbose=verbose)

@@ -1,8 +1,11 @@
-"""Where a worker computes: the GPU that Spark assigned to its task, or the CPU."""
+"""Where a worker computes, and how it keeps its memory between the steps of training."""
 
 from __future__ import annotations
 
-from interest_graph.errors import EnvironmentProblem
+import ctypes
+from functools import cache
+
+from interest_graph.errors import EnvironmentProblem, TrainingError
 
 
 def task_device() -> str:
@@ -33,3 +36,30 @@ def _require_cuda(device: str) -> None:
             "CUDA devices: install torch for CUDA on the workers, or leave "
             "spark.task.resource.gpu.amount unset to train on the CPU"
         )
+
+
+def device_of_shard(shard_id: int) -> str:
+    """`task_device`, where an error names the shard."""
+    try:
+        return task_device()
+    except EnvironmentProblem as problem:
+        raise TrainingError(str(problem), shard_id) from problem
+
+
+# Parameters of mallopt in the GNU C library's malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_NEVER = 2**31 - 1
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have malloc reuse what large arrays leave, where it would give it back to the system.
+
+    A step makes and drops dozens of arrays of tens of MB; by default each is mapped anew, and the
+    kernel clears its pages: a quarter of a step. The peak stays what it is; it is held until the
+    worker ends. Other C libraries are left as they are.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _NEVER)
+        mallopt(_TRIM_THRESHOLD, _NEVER)

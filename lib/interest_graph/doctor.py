@@ -117,7 +117,7 @@ def _delta_round_trip(spark: SparkSession, folder: str | None) -> Check:
 def _graphframes_call(spark: SparkSession) -> Check:
     def attempt() -> str:
         # Here, so that a missing GraphFrames is a failed check and not a failed import.
-        from interest_graph.graph.probe import components_of_two_edges
+        from interest_graph.graph.distributed_algorithms import components_of_two_edges
 
         return f"{components_of_two_edges(spark)} components of 2 edges"
 

@@ -74,3 +74,13 @@ class TrainingError(InterestGraphError):
     def __init__(self, what: str, shard_id: int | None = None) -> None:
         super().__init__(what if shard_id is None else f"shard {shard_id}: {what}")
         self.shard_id = shard_id
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, on one line without a JVM stack trace."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    detail = lines[0] if lines else type(error).__name__
+    if isinstance(error, InterestGraphError):
+        return " ".join(lines)
+    caused = [line for line in lines if line.startswith("Caused by:")]
+    return f"{type(error).__name__}: {caused[-1] if caused else detail}"[:500]

@@ -15,12 +15,12 @@ _INTERVAL_SECONDS = 0.5
 class PeakMemory:
     """Samples the process tree (Python, JVM, workers) while the block runs.
 
-    `megabytes` is the highest sum of resident set sizes seen; shared pages count once a process.
-    `worker_megabytes` is the highest of any one Python worker.
+    `peak_mb` is the highest sum of resident set sizes seen; shared pages count once a process.
+    `worker_mb` is the highest of any one Python worker.
     """
 
     def __init__(self) -> None:
-        self.megabytes = self.worker_megabytes = 0.0
+        self.peak_mb = self.worker_mb = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True, name="peak-memory")
 
@@ -41,9 +41,9 @@ class PeakMemory:
         root = _tree_root()
         while True:
             seen = list(_resident(root))
-            self.megabytes = max(self.megabytes, sum(size for _, size in seen))
+            self.peak_mb = max(self.peak_mb, sum(size for _, size in seen))
             workers = [size for is_worker, size in seen if is_worker]
-            self.worker_megabytes = max(self.worker_megabytes, *workers, 0.0)
+            self.worker_mb = max(self.worker_mb, *workers, 0.0)
             if self._ended.wait(_INTERVAL_SECONDS):
                 return
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
-from pathlib import Path
-from typing import Any
 
 from delta.exceptions import (
     ConcurrentAppendException,
@@ -21,20 +20,16 @@ from delta.exceptions import (
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import MapType, StructField
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from interest_graph import delta_log
 from interest_graph.config import WarehouseConfig
 from interest_graph.contract import Table
-from interest_graph.errors import (
-    ConfigError,
-    ConflictError,
-    ContractError,
-    DataError,
-    MissingTableError,
-)
+from interest_graph.errors import ConflictError, ContractError, DataError, MissingTableError
+from interest_graph.filesystem import absolute, require_writable
 
 # Siblings, not subclasses of one another: every one must be named. Metadata and protocol
 # changes and two streams on one checkpoint are not listed: trying again would not help.
@@ -45,16 +40,45 @@ _CONFLICTS = (
     ConcurrentWriteException,
     DeltaConcurrentModificationException,
 )
+_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+# Operations in a table's history that leave its rows as they are; any other counts as a change.
+_MAINTENANCE = (
+    "ADD CONSTRAINT",
+    "CLUSTER BY",
+    "COMPUTE STATS",
+    "CREATE TABLE",
+    "DROP CONSTRAINT",
+    "OPTIMIZE",
+    "SET TBLPROPERTIES",
+    "UNSET TBLPROPERTIES",
+    "UPGRADE PROTOCOL",
+    "VACUUM END",
+    "VACUUM START",
+)
+
+
+@dataclass(frozen=True)
+class TableState:
+    """A table at one moment: its newest Delta version, and a name of the rows that it holds.
+
+    version: -1 where the table has not been written; identity: as of delta_log.data_identity.
+    """
+
+    version: int
+    identity: str
 
 
 class Store:
     """The tables of one warehouse.
 
     Every write checks the frame against the table's contract, creates the table when it is
-    absent, tries again on another writer's conflict, and is one commit that carries `run_id`.
+    absent, tries again on another writer's conflict, and is one commit. run_id: of the run whose
+    commits these are, which their userMetadata names; null leaves it as the session has it.
     """
 
-    def __init__(self, spark: SparkSession, warehouse: WarehouseConfig, run_id: str) -> None:
+    def __init__(
+        self, spark: SparkSession, warehouse: WarehouseConfig, run_id: str | None = None
+    ) -> None:
         self.spark, self.run_id = spark, run_id
         self._warehouse = warehouse
 
@@ -68,7 +92,7 @@ class Store:
         """Whether the table has been written."""
         if self._warehouse.catalog is not None:
             return self.spark.catalog.tableExists(self.location(table))
-        return bool(_commits(self.spark, self.location(table)))
+        return bool(delta_log.commit_versions(self.spark, self.location(table)))
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """The table, at `version` if one is given. Raises MissingTableError, ContractError."""
@@ -86,11 +110,34 @@ class Store:
     def version(self, table: Table) -> int:
         """The table's newest Delta version; -1 when it has not been written."""
         if self._warehouse.catalog is None:
-            return max(_commits(self.spark, self.location(table)), default=-1)
-        if not self.exists(table):
-            return -1
-        newest = self._delta(table).history(1).select("version").first()
-        return int(newest["version"]) if newest is not None else -1
+            return max(delta_log.commit_versions(self.spark, self.location(table)), default=-1)
+        history = self._history(table)
+        return int(history[0]["version"]) if history else -1
+
+    def state(self, table: Table) -> TableState:
+        """The table's newest version and the identity of its data."""
+        if self._warehouse.catalog is None:
+            location = self.location(table)
+            versions = delta_log.commit_versions(self.spark, location)
+            if not versions:
+                return TableState(-1, "")
+            identity = delta_log.data_identity(self.spark, location, versions)
+            return TableState(versions[-1], identity)
+        history = self._history(table)
+        if not history:
+            return TableState(-1, "")
+        changed = next((row for row in history if _changes_data(row)), history[-1])
+        moment = changed["timestamp"].isoformat()
+        return TableState(int(history[0]["version"]), f"{changed['version']}-{moment}")
+
+    def has_changed_since(self, table: Table, version: int) -> bool:
+        """Whether the table's rows changed after that version; true where nobody can tell."""
+        if self._warehouse.catalog is None:
+            location = self.location(table)
+            versions = delta_log.commit_versions(self.spark, location)
+            return delta_log.has_changed_since(self.spark, location, versions, version)
+        later = [row for row in self._history(table) if row["version"] > version]
+        return any(_changes_data(row) for row in later)
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Add rows."""
@@ -135,28 +182,31 @@ class Store:
         """Delete the rows that the predicate selects."""
         self._retry(table, lambda: self._delta(table).delete(where))
 
+    def expire(self, table: Table, where: str) -> None:
+        """Delete superseded rows, which no reader of the newest ones misses.
+
+        The commit says so in its userMetadata: the table's identity stays what it was.
+        """
+        self._retry(table, lambda: self._delta(table).delete(where), expiry=True)
+
     def compact(self, table: Table) -> tuple[int, int]:
         """Rewrite small files as larger ones; returns the numbers of files removed and added."""
-        self._sign_commits()
-        metrics = self._delta(table).optimize().executeCompaction().select("metrics.*").first()
+        with self._signed():
+            metrics = self._delta(table).optimize().executeCompaction().select("metrics.*").first()
         return (0, 0) if metrics is None else (metrics.numFilesRemoved, metrics.numFilesAdded)
 
     def vacuum(self, table: Table, *, hours: int) -> None:
         """Remove files that left the table more than `hours` ago; the caller vouches for them."""
         check = "spark.databricks.delta.retentionDurationCheck.enabled"
-        before = self.spark.conf.get(check, "true")
-        self.spark.conf.set(check, "false")
-        try:
+        with self._signed(), _setting(self.spark, check, "false"):
             self._delta(table).vacuum(hours)
-        finally:
-            self.spark.conf.set(check, before or "true")
 
     def create(self, table: Table) -> None:
         """Create the table with its columns, comments, layout and checks unless it exists."""
         if self.exists(table):
             return
-        self._require_writable()
-        self._sign_commits()
+        if self._warehouse.catalog is None:
+            require_writable(self._warehouse.table_root)
         builder = DeltaTable.createIfNotExists(self.spark)
         if self._warehouse.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.location(table).rsplit('.', 1)[0]}")
@@ -166,7 +216,8 @@ class Store:
         builder = builder.addColumns(table.schema).partitionedBy(*table.partition_by)
         for key, value in table.delta_properties.items():
             builder = builder.property(key, value)
-        builder.comment(table.comment).execute()
+        with self._signed():
+            builder.comment(table.comment).execute()
 
     def _delta(self, table: Table) -> DeltaTable:
         if self._warehouse.catalog is not None:
@@ -188,13 +239,20 @@ class Store:
         self.create(table)
         self._retry(table, write)
 
-    def _sign_commits(self) -> None:
-        # A session setting rather than a write option: MERGE, DELETE and CREATE take no options.
-        note = json.dumps({"run_id": self.run_id})
-        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", note)
+    @contextmanager
+    def _signed(self, *, expiry: bool = False) -> Iterator[None]:
+        """Commits within the block carry the run's id; the session's own note comes back after.
 
-    def _retry(self, table: Table, write: Callable[[], None]) -> None:
-        self._sign_commits()
+        A session setting rather than a write option: MERGE, DELETE and CREATE take no options.
+        """
+        if self.run_id is None:
+            yield
+            return
+        note = {"run_id": self.run_id} | ({delta_log.EXPIRY: True} if expiry else {})
+        with _setting(self.spark, _NOTE, json.dumps(note)):
+            yield
+
+    def _retry(self, table: Table, write: Callable[[], None], *, expiry: bool = False) -> None:
         policy = Retrying(
             retry=retry_if_exception_type(_CONFLICTS),
             wait=wait_random_exponential(multiplier=0.1, max=5),
@@ -202,57 +260,44 @@ class Store:
             reraise=True,
         )
         try:
-            policy(write)
+            with self._signed(expiry=expiry):
+                policy(write)
         except _CONFLICTS as error:
             raise ConflictError(f"{table.name}: another job keeps changing it") from error
         except (Py4JJavaError, PySparkException) as error:
             raise _translate(table, error) from error
+
+    def _history(self, table: Table) -> list[Row]:
+        """The commits of a catalog's table that its history still has, newest first."""
+        if not self.exists(table):
+            return []
+        columns = ("version", "timestamp", "operation", "userMetadata")
+        return self._delta(table).history().select(*columns).collect()
 
     def _check(self, table: Table, frame: DataFrame) -> None:
         problems = table.problems(frame)
         if problems:
             raise ContractError(table.name, problems)
 
-    def _require_writable(self) -> None:
-        if self._warehouse.catalog is None:
-            require_writable(self._warehouse.table_root)
 
-
-def absolute(root: str) -> str:
-    """A local folder as an absolute path; URLs (s3a://, abfss://, dbfs:/) stay as they are."""
-    return root.rstrip("/") if ":/" in root else str(Path(root).expanduser().resolve())
-
-
-def require_writable(root: str) -> None:
-    """Raise ConfigError unless the local folder `root` can be created and written."""
-    if ":/" in root:
-        return
-    folder = Path(absolute(root))
+@contextmanager
+def _setting(spark: SparkSession, key: str, value: str) -> Iterator[None]:
+    """A session setting within the block; what was there before comes back."""
+    before = spark.conf.get(key, None)
+    spark.conf.set(key, value)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f"_writable_{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigError(
-            "warehouse.table_root", f"{folder} cannot be written ({error.strerror})"
-        ) from None
+        yield
+    finally:
+        if before is None:
+            spark.conf.unset(key)
+        else:
+            spark.conf.set(key, before)
 
 
-def _commits(spark: SparkSession, location: str) -> list[int]:
-    """The versions that the files of a Delta log name; opening the table would be Spark jobs.
-
-    Delta Transaction Log Protocol, "Delta Log Entries": <version, 20 digits>.json.
-    """
-    jvm: Any = spark._jvm
-    log = jvm.org.apache.hadoop.fs.Path(f"{location}/_delta_log")
-    system = log.getFileSystem(spark._jsc.hadoopConfiguration())
-    if not system.exists(log):
-        return []
-    # One text for all: to ask the JVM for every name takes a millisecond each.
-    paths = jvm.org.apache.hadoop.fs.FileUtil.stat2Paths(system.listStatus(log))
-    listing = jvm.org.apache.commons.lang3.ArrayUtils.toString(paths)
-    return [int(version) for version in re.findall(r"/(\d{20})\.json[,}]", listing)]
+def _changes_data(entry: Row) -> bool:
+    """Whether a row of a table's history changed what the table holds."""
+    is_kept = entry["operation"] in _MAINTENANCE or delta_log.marks_expiry(entry["userMetadata"])
+    return not is_kept
 
 
 def _differs(table: Table) -> Column:

@@ -11,26 +11,26 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from interest_graph import tables
-from interest_graph.evaluate.report import Grid
-from interest_graph.evaluate.standings import by_split, standings
-from interest_graph.job import Job
+from interest_graph.evaluate.leaderboard import by_split, leaderboard
+from interest_graph.evaluate.page import Grid
+from interest_graph.job import Run
+from interest_graph.jobs.report import example_lists, report_path
 from interest_graph.progress import console
-from interest_graph.steps.report import example_lists, report_path
 
 _N_ITEMS = 10
 
 Row = Mapping[str, Any]
 
 
-def print_summary(job: Job) -> None:
+def print_summary(run: Run) -> None:
     """Print metrics against baselines, one user's recommendations, and where it all lies."""
-    metrics = job.read_if_written(tables.METRICS)
+    metrics = run.read_if_written(tables.METRICS)
     rows = [row.asDict() for row in metrics.collect()] if metrics is not None else []
-    for part in summarise(rows, example_lists(job, n_users=1)):
+    for part in summarise(rows, example_lists(run, n_users=1)):
         console.print(part)
-    location = job.store.location(tables.METRICS).removesuffix("metrics")
+    location = run.store.location(tables.METRICS).removesuffix("metrics")
     console.print(f"tables: {location.removesuffix('gold/').removesuffix('gold.')}", soft_wrap=True)
-    console.print(f"report: {report_path(job)}", soft_wrap=True)
+    console.print(f"report: {report_path(run)}", soft_wrap=True)
 
 
 def summarise(metrics: Sequence[Row], recommended: Sequence[Row]) -> Iterator[RenderableType]:
@@ -39,7 +39,7 @@ def summarise(metrics: Sequence[Row], recommended: Sequence[Row]) -> Iterator[Re
     metrics: rows of gold.metrics; recommended: user_id, rank, title, reason.
     """
     for split, k, _ in by_split(metrics, "ndcg"):
-        yield _drawn(standings(metrics, split, k, brief=True))
+        yield _drawn(leaderboard(metrics, split, k, brief=True))
     if recommended:
         user = recommended[0]["user_id"]
         own = [row for row in recommended if row["user_id"] == user][:_N_ITEMS]

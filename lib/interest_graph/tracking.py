@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 from pyspark.sql import DataFrame
 
-from interest_graph.config import MlflowConfig
+from interest_graph.config import MlflowConfig, TrainConfig
 from interest_graph.errors import ConfigError
 
 _KEY = "train.mlflow"
@@ -95,6 +95,21 @@ def tracked(
         tracker.end("KILLED" if was_stopped else "FAILED")
         raise
     tracker.end("FINISHED")
+
+
+def track_training(
+    config: TrainConfig,
+    name: str,
+    tags: Mapping[str, str],
+    versions: Mapping[str, int],
+    early_ends: tuple[type[Exception], ...] = (),
+) -> AbstractContextManager[Tracker]:
+    """`tracked` with the settings of train as parameters.
+
+    versions: Delta versions of the tables read, which become tags.
+    """
+    of_tables = {f"version.{table}": str(number) for table, number in versions.items()}
+    return tracked(config.mlflow, name, config.decisive(), {**tags, **of_tables}, early_ends)
 
 
 def _started(

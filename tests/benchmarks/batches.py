@@ -46,17 +46,16 @@ def main() -> None:
 
 def go(options: argparse.Namespace) -> dict[str, Any]:
     """Take the log in and clean it one way, in as many batches as that way gives."""
-    from interest_graph.job import run_step
-    from interest_graph.steps.clean import STEP as CLEAN
-    from interest_graph.steps.generate import STEP as GENERATE
-    from interest_graph.steps.ingest import STEP as INGEST
+    from interest_graph.jobs.clean import JOB as CLEAN
+    from interest_graph.jobs.generate import JOB as GENERATE
+    from interest_graph.jobs.ingest import JOB as INGEST
 
     deliver, n_partitions = WAYS[options.way]
     folder, inbox = options.folder, options.folder / "inbox" / options.way
     for leftover in (inbox, folder / "warehouses" / options.way):
         shutil.rmtree(leftover, ignore_errors=True)
     inbox.mkdir(parents=True)
-    job = open_made_job(
+    pipeline = open_made_job(
         folder / "log",
         folder / "warehouses" / options.way,
         {"events": options.events, "users": max(100, options.events // 50), "days": options.days},
@@ -68,25 +67,25 @@ def go(options: argparse.Namespace) -> dict[str, Any]:
         },
     )
     if not (folder / "log" / "events").exists():
-        run_step(job, GENERATE)
+        pipeline.run(GENERATE)
     started, n_batches = time.monotonic(), 0
     for files in deliver(sorted((folder / "log" / "events").glob("*/*.txt"))):
         for name, path in files:
             shutil.copyfile(path, inbox / name)
         for step in (INGEST, CLEAN):
-            run_step(job, step)
+            pipeline.run(step)
         n_batches += 1
     result = {"seconds": round(time.monotonic() - started, 1), "batches": n_batches}
-    return result | digest_of(job)
+    return result | digest_of(pipeline)
 
 
-def digest_of(job: Any) -> dict[str, Any]:
+def digest_of(pipeline: Any) -> dict[str, Any]:
     """Number of rows and a digest of all of them, whatever their order."""
     from pyspark.sql import functions as F
 
     from interest_graph import tables
 
-    facts = job.store.read(tables.INTERACTIONS)
+    facts = pipeline.store.read(tables.INTERACTIONS)
     row = F.xxhash64(*facts.columns)
     total = F.sum(row.cast("decimal(38,0)")).cast("string")  # unlike exclusive or, counts repeats
     digest = F.concat_ws("/", F.hex(F.bit_xor(row)), total)

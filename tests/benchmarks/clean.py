@@ -67,7 +67,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def open_job(folder: Path, events: int, heap: str) -> Any:
+def open_pipeline(folder: Path, events: int, heap: str) -> Any:
     """A job of the shipped configuration on tables and files within the folder."""
     return open_made_job(
         folder / "generated",
@@ -85,39 +85,37 @@ def open_job(folder: Path, events: int, heap: str) -> Any:
 
 def generate(folder: Path, events: int, heap: str) -> dict[str, Any]:
     """Make the log."""
-    from interest_graph.job import run_step
-    from interest_graph.steps.generate import STEP
+    from interest_graph.jobs.generate import JOB
 
-    job = open_job(folder, events, heap)
+    pipeline = open_pipeline(folder, events, heap)
     started = time.monotonic()
-    run_step(job, STEP)
-    return {"seconds": round(time.monotonic() - started, 1), "rows": job.rows}
+    pipeline.run(JOB)
+    return {"seconds": round(time.monotonic() - started, 1), "rows": pipeline.rows}
 
 
 def ours(folder: Path, events: int, heap: str) -> dict[str, Any]:
     """Ingest and clean into a fresh warehouse."""
     import shutil
 
-    from interest_graph.job import run_step
+    from interest_graph.jobs.clean import JOB as CLEAN
+    from interest_graph.jobs.ingest import JOB as INGEST
     from interest_graph.memory import PeakMemory
-    from interest_graph.steps.clean import STEP as CLEAN
-    from interest_graph.steps.ingest import STEP as INGEST
 
     for table in ("bronze", "silver"):
         shutil.rmtree(folder / "warehouse" / table, ignore_errors=True)
-    job = open_job(folder, events, heap)
+    pipeline = open_pipeline(folder, events, heap)
     seconds = {}
     with PeakMemory() as memory:
         for step in (INGEST, CLEAN):
             started = time.monotonic()
-            run_step(job, step)
+            pipeline.run(step)
             seconds[step.name] = round(time.monotonic() - started, 1)
     return {
-        "records": job.rows["rows_in"],
+        "records": pipeline.rows["rows_in"],
         "seconds": round(sum(seconds.values()), 1),
         **{f"{name}_seconds": value for name, value in seconds.items()},
-        "kept": job.rows["kept"],
-        "peak_rss_mb": round(memory.megabytes),
+        "kept": pipeline.rows["kept"],
+        "peak_rss_mb": round(memory.peak_mb),
         "heap": heap,
     }
 

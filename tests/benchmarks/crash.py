@@ -64,25 +64,24 @@ def start(folder: Path, name: str, kill: str = "") -> dict[str, Any]:
 def run(folder: Path, name: str, kill: str) -> dict[str, Any]:
     """Ingest and clean; returns a digest of each table's rows, and the number of writes."""
     from interest_graph import tables
-    from interest_graph.job import run_step
-    from interest_graph.steps.clean import STEP as CLEAN
-    from interest_graph.steps.generate import STEP as GENERATE
-    from interest_graph.steps.ingest import STEP as INGEST
+    from interest_graph.jobs.clean import JOB as CLEAN
+    from interest_graph.jobs.generate import JOB as GENERATE
+    from interest_graph.jobs.ingest import JOB as INGEST
 
-    job = open_made_job(
+    pipeline = open_made_job(
         folder / "generated",
         folder / "warehouses" / name.replace(":", "-"),
         SIZE,
         spark={"spark.sql.shuffle.partitions": "2"},
     )
     if not (folder / "generated").exists():
-        run_step(job, GENERATE)
+        pipeline.run(GENERATE)
     writes = killer(kill)
     for step in (INGEST, CLEAN):
-        run_step(job, step)
+        pipeline.run(step)
     digests = {}
     for table in (getattr(tables, constant) for constant in TABLES):
-        rows = sorted(str(tuple(row)) for row in job.store.read(table).collect())
+        rows = sorted(str(tuple(row)) for row in pipeline.store.read(table).collect())
         digests[table.name] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
     return {**digests, "writes": writes[0]}
 

@@ -26,11 +26,11 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from scipy import sparse
 
+from interest_graph.cache_scope import cache_scope
 from interest_graph.config import GraphConfig
 from interest_graph.graph.build import prune_edges
 from interest_graph.graph.project import project
-from interest_graph.graph.scratch import scratch
-from interest_graph.graph.weigh import user_item_edges, weigh_edges
+from interest_graph.graph.weigh import to_graph_edges, weigh_edges
 from interest_graph.session import open_session
 
 AS_OF = datetime(2024, 1, 31, tzinfo=UTC)
@@ -117,7 +117,7 @@ def timed_build(spark: SparkSession, path: str) -> dict[str, float]:
     return {
         "seconds": seconds,
         "shuffled_mb": round((shuffled_bytes(spark) - shuffled) / 2**20, 1),
-        "user_item_edges": user_item,
+        "to_graph_edges": user_item,
         "item_item_edges": item_item,
     }
 
@@ -125,8 +125,8 @@ def timed_build(spark: SparkSession, path: str) -> dict[str, float]:
 def build(events: DataFrame) -> tuple[int, int]:
     """Counts of user-item and item-item edges; both are computed in full."""
     config = GraphConfig(neighbours_per_item=NEIGHBOURS)
-    with scratch(events.sparkSession) as keep:
-        weighed = user_item_edges(weigh_edges(events, as_of=AS_OF, config=config))
+    with cache_scope(events.sparkSession) as keep:
+        weighed = to_graph_edges(weigh_edges(events, as_of=AS_OF, config=config))
         kept = keep(prune_edges(weighed, as_of=AS_OF, config=config))
         return kept.count(), project(kept, config).count()
 

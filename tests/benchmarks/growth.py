@@ -91,13 +91,13 @@ def train(spark: SparkSession, edges: DataFrame, config: TrainConfig) -> dict[st
         "imbalance": round(whole.imbalance, 3),
         "seconds": round(seconds, 1),
         "expected_mb": round(whole.expected_mb),
-        "peak_mb": round(memory.worker_megabytes),
+        "peak_mb": round(memory.worker_mb),
     }
     if fitted.log is not None:
         # The first round starts workers and loads torch into them.
         last = fitted.log.where("shard_id = -1").orderBy(F.desc("round")).first()
         found["round_seconds"] = round(last.seconds, 1)
-        found["peak_mb"] = round(max(memory.worker_megabytes, last.peak_memory_mb))
+        found["peak_mb"] = round(max(memory.worker_mb, last.peak_memory_mb))
     return found
 
 

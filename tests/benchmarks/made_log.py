@@ -29,7 +29,7 @@ def open_made_job(
     the log's; spark: settings of the session that differ from two cores and 1 GiB.
     """
     from interest_graph.config import Settings
-    from interest_graph.job import Job
+    from interest_graph.pipeline import Pipeline
     from interest_graph.session import open_session
 
     tree = yaml.safe_load((ROOT / "conf/generated.yaml").read_text())
@@ -41,4 +41,6 @@ def open_made_job(
     tree["clean"] |= clean or {}
     tree["warehouse"] = {"table_root": str(warehouse)}
     settings = {"spark.master": "local[2]", "spark.driver.memory": "1g", **(spark or {})}
-    return Job(Settings.model_validate(tree), open_session("benchmark", settings=settings), AS_OF)
+    return Pipeline(
+        Settings.model_validate(tree), open_session("benchmark", settings=settings), AS_OF
+    )

@@ -17,9 +17,9 @@ from tests.benchmarks.train import SETTINGS, read_pairs
 
 from interest_graph.config import TrainConfig
 from interest_graph.session import open_session
-from interest_graph.train.balance import measure_balance
-from interest_graph.train.budget import training_costs
-from interest_graph.train.partition import partition
+from interest_graph.train.sharding.memory_model import training_costs
+from interest_graph.train.sharding.partition import partition
+from interest_graph.train.sharding.report import report_partition
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
             started = time.monotonic()
             graph = partition(edges, None, config, costs)
             seconds = time.monotonic() - started
-            balance = measure_balance(graph, costs)
+            balance = report_partition(graph, costs)
             graph.release()
             found = {
                 "shards": n_shards,

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from interest_graph.graph import gram
+from interest_graph.graph import similarity
 
 K, SAMPLE, BLOCK = 20, 4000, 500
 
@@ -66,7 +66,9 @@ def compare_projection(touched: sparse.csr_array) -> dict[str, object]:
     sizes, rows = touched.sum(axis=0), np.arange(touched.shape[1])
     start = time.perf_counter()
     baskets = touched.astype(np.int32)
-    pieces = gram.most_similar(baskets, sizes, rows, k=100, similarity=gram.Similarity())
+    pieces = similarity.most_similar(
+        baskets, sizes, rows, k=100, similarity=similarity.Similarity()
+    )
     src, dst, weight, _ = (np.concatenate(part) for part in zip(*pieces, strict=True))
     ours_s, start = time.perf_counter() - start, time.perf_counter()
     shared = (touched.T @ touched).tocsr()

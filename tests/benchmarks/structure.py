@@ -20,9 +20,9 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from interest_graph.cache_scope import cache_scope
 from interest_graph.config import GraphConfig
-from interest_graph.graph import communities, frames, kernels, paths
-from interest_graph.graph.scratch import scratch
+from interest_graph.graph import distributed_algorithms, local_algorithms, paths
 from interest_graph.graph.structure import number_vertices
 from interest_graph.progress import console, phase
 from interest_graph.session import open_session
@@ -46,7 +46,7 @@ def main() -> None:
     edges = generated(n_edges)
     by_kernel = kernel_seconds(edges)
     spark = open_session("benchmark", settings=SETTINGS)
-    with scratch(spark):
+    with cache_scope(spark):
         by_frames = frames_seconds(spark, edges)
     spark.stop()
     slow = {name: seconds for name, seconds in by_frames.items() if seconds > LIMIT_SECONDS}
@@ -106,7 +106,7 @@ def kernel_seconds(edges: pd.DataFrame) -> Seconds:
     start = time.perf_counter()
     index, ids = pd.factorize(pd.concat([edges["src"], edges["dst"]]), sort=True)
     src, dst = np.split(index.astype(np.int64), 2)
-    graph = kernels.build_adjacency(src, dst, edges["weight"].to_numpy(), len(ids))
+    graph = local_algorithms.build_adjacency(src, dst, edges["weight"].to_numpy(), len(ids))
     settings = GraphConfig().structure
     rank = {
         "damping": settings.damping,
@@ -114,18 +114,19 @@ def kernel_seconds(edges: pd.DataFrame) -> Seconds:
         "max_rounds": settings.max_rank_rounds,
     }
     work: dict[str, Callable[[], Any]] = {
-        "components": lambda: kernels.components(graph),
+        "components": lambda: local_algorithms.components(graph),
         "pagerank": lambda: [
-            kernels.pagerank(graph, weighted=weighted, **rank) for weighted in (False, True)
+            local_algorithms.pagerank(graph, weighted=weighted, **rank)
+            for weighted in (False, True)
         ],
-        "core_numbers": lambda: kernels.core_numbers(graph),
-        "labels": lambda: kernels.propagate_labels(graph, rounds=settings.label_rounds),
-        "leiden": lambda: communities.leiden(graph, seed=0),
-        "triangles": lambda: communities.triangles(graph),
-        "hops": lambda: kernels.hops_from(graph, np.array([0, 1])),
+        "core_numbers": lambda: local_algorithms.core_numbers(graph),
+        "labels": lambda: local_algorithms.propagate_labels(graph, rounds=settings.label_rounds),
+        "leiden": lambda: local_algorithms.leiden(graph, seed=0),
+        "triangles": lambda: local_algorithms.triangles(graph),
+        "hops": lambda: local_algorithms.hops_from(graph, np.array([0, 1])),
     }
     return {"index": round(time.perf_counter() - start, 2)} | {
-        name: seconds_of(name, job) for name, job in work.items()
+        name: seconds_of(name, pipeline) for name, pipeline in work.items()
     }
 
 
@@ -135,26 +136,30 @@ def frames_seconds(spark: SparkSession, edges: pd.DataFrame) -> Seconds:
     start = time.perf_counter()
     named, links = number_vertices(ends)
     vertices = named.select(F.col("index").alias("id")).localCheckpoint()
-    degrees = frames.degrees(vertices, links)
+    degrees = distributed_algorithms.degrees(vertices, links)
     settings = GraphConfig().structure
     config = GraphConfig(structure={"engine": "graphframes"})
-    work: dict[str, Callable[[frames.Tell], DataFrame]] = {
-        "components": lambda tell: frames.components(vertices, links),
-        "pagerank": lambda tell: frames.pagerank(degrees, links, settings, tell=tell),
-        "core_numbers": lambda tell: frames.core_numbers(degrees, links, tell=tell),
-        "labels": lambda tell: frames.propagate_labels(
+    work: dict[str, Callable[[distributed_algorithms.Tell], DataFrame]] = {
+        "components": lambda tell: distributed_algorithms.components(vertices, links),
+        "pagerank": lambda tell: distributed_algorithms.pagerank(
+            degrees, links, settings, tell=tell
+        ),
+        "core_numbers": lambda tell: distributed_algorithms.core_numbers(degrees, links, tell=tell),
+        "labels": lambda tell: distributed_algorithms.propagate_labels(
             vertices, links, rounds=settings.label_rounds, tell=tell
         ),
-        "triangles": lambda tell: frames.triangles(degrees, links),
+        "triangles": lambda tell: distributed_algorithms.triangles(degrees, links),
         "hops": lambda tell: paths.hops_to(ends, ["u:0", "i:0"], config),
         "followed_by": lambda tell: paths.followed_by(
             ends.where("dst LIKE 'i:%'"), k=10, max_items_per_user=100
         ),
     }
     seconds = {"index": round(time.perf_counter() - start, 2)}
-    for name, job in work.items():
-        with phase(spark, name) as tell, scratch(spark):
-            seconds[name] = seconds_of(name, lambda job=job, tell=tell: job(tell).count())
+    for name, pipeline in work.items():
+        with phase(spark, name) as tell, cache_scope(spark):
+            seconds[name] = seconds_of(
+                name, lambda pipeline=pipeline, tell=tell: pipeline(tell).count()
+            )
     return seconds
 
 
@@ -168,10 +173,10 @@ def as_frame(spark: SparkSession, edges: pd.DataFrame) -> DataFrame:
     return frame
 
 
-def seconds_of(name: str, job: Callable[[], Any]) -> float:
+def seconds_of(name: str, pipeline: Callable[[], Any]) -> float:
     """Wall seconds of a job, said aloud."""
     start = time.perf_counter()
-    job()
+    pipeline()
     seconds = round(time.perf_counter() - start, 2)
     console.print(f"{name}: {seconds} s")
     return seconds

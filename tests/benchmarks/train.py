@@ -24,12 +24,12 @@ from pyspark.sql import functions as F
 
 from interest_graph.config import TrainConfig, change_train
 from interest_graph.config.models import AlsConfig
-from interest_graph.evaluate.metrics import average, score_users
+from interest_graph.evaluate.protocol import average, score_users
 from interest_graph.memory import PeakMemory
 from interest_graph.recommend.topk import gather_histories, top_k
 from interest_graph.session import open_session
 from interest_graph.train.edges import hold_out_edges
-from interest_graph.train.models.als import Candidate, als
+from interest_graph.train.models.baselines import Candidate, als
 from interest_graph.train.registry import make_model
 
 K = 20
@@ -173,7 +173,7 @@ def main() -> None:
     with PeakMemory() as memory:
         result = {"model": config.model, "shards": config.n_shards}
         result |= rounded(examine(spark, exam, config))
-    result["peak_rss_mb"] = round(memory.megabytes)
+    result["peak_rss_mb"] = round(memory.peak_mb)
     if arguments.als:
         result |= rounded(examine_als(spark, exam, config.seed), prefix="als_")
     print(json.dumps(result))

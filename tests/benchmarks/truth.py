@@ -34,36 +34,35 @@ def main() -> None:
         "bots_per_rule": 2 + options.events // 50_000,
     }
     folder = options.folder / f"truth-{options.events}"
-    job = open_made_job(
+    pipeline = open_made_job(
         folder / "log", folder / "warehouse", size, spark={"spark.driver.memory": options.heap}
     )
-    run(job)
+    run(pipeline)
     print(
         json.dumps(
             {
                 "events": options.events,
-                "rows_in": job.rows["rows_in"],
-                "all_accounted_for": is_accounted(job.rows),
-                "malformed": refusals(job),
-                **repeats(job),
-                "bots": bots(job),
-                "people_lost": people_lost(job),
-                "events_in_their_session": sessions(job),
-                "items_listed_twice": same_items(job),
+                "rows_in": pipeline.rows["rows_in"],
+                "all_accounted_for": is_accounted(pipeline.rows),
+                "malformed": refusals(pipeline),
+                **repeats(pipeline),
+                "bots": bots(pipeline),
+                "people_lost": people_lost(pipeline),
+                "events_in_their_session": sessions(pipeline),
+                "items_listed_twice": same_items(pipeline),
             }
         )
     )
 
 
-def run(job: Any) -> None:
+def run(pipeline: Any) -> None:
     """Generate, ingest, clean."""
-    from interest_graph.job import run_step
-    from interest_graph.steps.clean import STEP as CLEAN
-    from interest_graph.steps.generate import STEP as GENERATE
-    from interest_graph.steps.ingest import STEP as INGEST
+    from interest_graph.jobs.clean import JOB as CLEAN
+    from interest_graph.jobs.generate import JOB as GENERATE
+    from interest_graph.jobs.ingest import JOB as INGEST
 
     for step in (GENERATE, INGEST, CLEAN):
-        run_step(job, step)
+        pipeline.run(step)
 
 
 def is_accounted(rows: dict[str, int]) -> bool:
@@ -72,7 +71,7 @@ def is_accounted(rows: dict[str, int]) -> bool:
     return rows["rows_in"] == rows["kept"] + dropped + rows["quarantined"]
 
 
-def refusals(job: Any) -> Scores:
+def refusals(pipeline: Any) -> Scores:
     """Malformed records against quarantined ones: right is the one true reason and no other."""
     from pyspark.sql import functions as F
 
@@ -81,21 +80,21 @@ def refusals(job: Any) -> Scores:
     event_id = F.coalesce(
         F.get_json_object("payload", "$.event_id"), F.regexp_extract("payload", '"id":"([^"]*)"', 1)
     )
-    found = job.store.read(tables.QUARANTINE).select(event_id.alias("event_id"), "reasons")
-    made = job.store.read(tables.MADE_EVENTS).where("kind LIKE 'malformed.%'")
+    found = pipeline.store.read(tables.QUARANTINE).select(event_id.alias("event_id"), "reasons")
+    made = pipeline.store.read(tables.SYNTHETIC_EVENTS).where("kind LIKE 'malformed.%'")
     both = made.join(found, "event_id", "full")
     is_right = F.expr("reasons = array(replace(kind, 'malformed.', ''))")
     n_right = both.where(is_right).count()
     return scores(n_right, found.count(), made.count())
 
 
-def repeats(job: Any) -> dict[str, Scores]:
+def repeats(pipeline: Any) -> dict[str, Scores]:
     """Repeats of each kind: dropped against made; people's own events are looked at elsewhere."""
     from interest_graph import tables
 
-    made = job.store.read(tables.MADE_EVENTS)
+    made = pipeline.store.read(tables.SYNTHETIC_EVENTS)
     counts = {row["kind"]: row["count"] for row in made.groupBy("kind").count().collect()}
-    kept = job.store.read(tables.INTERACTIONS).select("event_id")
+    kept = pipeline.store.read(tables.INTERACTIONS).select("event_id")
     wrongly_kept = made.where("kind IN ('duplicate_event', 'retry')").join(
         kept, "event_id", "left_semi"
     )
@@ -103,38 +102,40 @@ def repeats(job: Any) -> dict[str, Scores]:
     # A repeat under the same event id cannot be told from its original: a second row would show it.
     missed["duplicate_id"] = kept.count() - kept.distinct().count()
     return {
-        kind: scores(counts[kind] - missed.get(kind, 0), job.rows[f"dropped.{kind}"], counts[kind])
+        kind: scores(
+            counts[kind] - missed.get(kind, 0), pipeline.rows[f"dropped.{kind}"], counts[kind]
+        )
         for kind in ("duplicate_id", "duplicate_event", "retry")
     }
 
 
-def bots(job: Any) -> Scores:
+def bots(pipeline: Any) -> Scores:
     """Users listed with the rule that they were made to break."""
     from interest_graph import tables
 
-    made = job.store.read(tables.MADE_EVENTS).where("kind LIKE 'bot.%'")
+    made = pipeline.store.read(tables.SYNTHETIC_EVENTS).where("kind LIKE 'bot.%'")
     true = made.selectExpr("user_id", "replace(kind, 'bot.', '') AS rule").distinct()
-    found = job.store.read(tables.BOTS).select("user_id", "rule").distinct()
+    found = pipeline.store.read(tables.BOTS).select("user_id", "rule").distinct()
     return scores(true.intersect(found).count(), found.count(), true.count())
 
 
-def people_lost(job: Any) -> float:
+def people_lost(pipeline: Any) -> float:
     """Share of people of whom no event is left."""
     from interest_graph import tables
 
-    people = job.store.read(tables.MADE_EVENTS).where("kind = 'person'").select("user_id")
-    kept = job.store.read(tables.INTERACTIONS).select("user_id").distinct()
+    people = pipeline.store.read(tables.SYNTHETIC_EVENTS).where("kind = 'person'").select("user_id")
+    kept = pipeline.store.read(tables.INTERACTIONS).select("user_id").distinct()
     return people.distinct().join(kept, "user_id", "left_anti").count() / people.distinct().count()
 
 
-def sessions(job: Any) -> float:
+def sessions(pipeline: Any) -> float:
     """Share of people's events in a session that holds all events of the true one and no other."""
     from pyspark.sql import functions as F
 
     from interest_graph import tables
 
-    made = job.store.read(tables.MADE_EVENTS).where("kind = 'person'")
-    kept = job.store.read(tables.INTERACTIONS).select("event_id", "session_id")
+    made = pipeline.store.read(tables.SYNTHETIC_EVENTS).where("kind = 'person'")
+    kept = pipeline.store.read(tables.INTERACTIONS).select("event_id", "session_id")
     pairs = made.select("event_id", "session").join(kept, "event_id").distinct()
     grouped = pairs.groupBy("session", "session_id").count()
     n_ours = grouped.groupBy("session").agg(F.count(F.lit(1)).alias("n_ours"))
@@ -144,12 +145,14 @@ def sessions(job: Any) -> float:
     return float(n_right / made.select("event_id").distinct().count())
 
 
-def same_items(job: Any) -> Scores:
+def same_items(pipeline: Any) -> Scores:
     """Items mapped to the listing that they repeat."""
     from interest_graph import tables
 
-    made = job.store.read(tables.MADE_ITEMS).where("item_id <> original_id")
-    found = job.store.read(tables.ITEM_ALIASES).selectExpr("item_id", "canonical_id AS original_id")
+    made = pipeline.store.read(tables.SYNTHETIC_ITEMS).where("item_id <> original_id")
+    found = pipeline.store.read(tables.ITEM_ALIASES).selectExpr(
+        "item_id", "canonical_id AS original_id"
+    )
     n_right = made.intersect(found.select(*made.columns)).count()
     result = scores(n_right, found.count(), made.count())
     total = result["precision"] + result["recall"]

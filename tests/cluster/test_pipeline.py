@@ -13,7 +13,7 @@ import pytest
 import yaml
 from deltalake import DeltaTable
 
-from interest_graph.cli import STEPS
+from interest_graph.registry import stages
 from interest_graph.setup.cluster import start_cluster, stop_cluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -63,10 +63,10 @@ def write_settings(folder: Path) -> Path:
     return path
 
 
-def submit(properties: Path, library_zip: Path, job: str, *arguments: str | Path) -> None:
+def submit(properties: Path, library_zip: Path, pipeline: str, *arguments: str | Path) -> None:
     """Run a job's file by spark-submit; fail with the end of its output."""
     options = ["--properties-file", properties, "--py-files", library_zip]
-    command = [SUBMIT, *options, ROOT / "jobs" / f"{job}.py", *arguments]
+    command = [SUBMIT, *options, ROOT / "jobs" / f"{pipeline}.py", *arguments]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     done = subprocess.run(
         list(map(str, command)), capture_output=True, text=True, env=environment, timeout=1500
@@ -97,7 +97,7 @@ def table(warehouse: Path, name: str) -> pd.DataFrame:
 def test_every_job_succeeded_once(finished: Path) -> None:
     runs = table(finished, "ops/runs").sort_values("started_ts")
 
-    assert list(runs["job"]) == [*STEPS]
+    assert list(runs["job"]) == [job.name for job in stages()]
     assert set(runs["status"]) == {"succeeded"}
 
 

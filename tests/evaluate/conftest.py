@@ -136,10 +136,15 @@ def communities(titles):
 def run_rows():
     jobs = ("ingest", "clean", "featurize", "build_graph", "train", "recommend", "evaluate")
     return [
-        {"job": job, "started": f"2024-01-31 10:0{n}:00", "status": "succeeded", "seconds": 3.5 * n}
+        {
+            "job": pipeline,
+            "started": f"2024-01-31 10:0{n}:00",
+            "status": "succeeded",
+            "seconds": 3.5 * n,
+        }
         | {"peak_memory_mb": 900.0 + n, "reads": {"bronze.events": n}}
         | {"writes": {"gold.x": n, "gold.never": -1}}  # a table that does not exist
-        for n, job in enumerate(jobs, 1)
+        for n, pipeline in enumerate(jobs, 1)
     ]
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from interest_graph.evaluate.compare import compare
-from interest_graph.evaluate.metrics import MEASURES
+from interest_graph.evaluate.protocol import MEASURES, compare
 
 SCORES = "model STRING, user_id STRING, k INT, " + ", ".join(f"{m} DOUBLE" for m in MEASURES)
 

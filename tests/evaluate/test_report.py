@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from interest_graph.evaluate.charts import label
-from interest_graph.evaluate.report import render
+from interest_graph.evaluate.page import render
 from interest_graph.evaluate.sections import Findings, make_page
 
 HOSTILE = "<script>alert('x')</script> & \"Sons\""

@@ -14,7 +14,7 @@ from interest_graph.events.attributes import (
     social_edges_of,
     stored_first,
 )
-from interest_graph.events.files import InputFile
+from interest_graph.events.sources import InputFile
 
 OLD, NEW = (InputFile("s", f"file:/{day}", 1, datetime(2024, 1, day, tzinfo=UTC)) for day in (2, 1))
 ITEMS = SourceConfig(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from interest_graph.config import GraphConfig
-from interest_graph.graph.adjust import adjust_weights, describe_adjustment
+from interest_graph.graph.weigh import adjust_weights, describe_adjustment
 
 
 @pytest.fixture(scope="module")

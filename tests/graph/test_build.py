@@ -7,8 +7,8 @@ import pytest
 from interest_graph.config import GraphConfig
 from interest_graph.errors import DataError
 from interest_graph.graph.build import connect
-from interest_graph.graph.texts import text_edges
-from interest_graph.graph.weigh import user_item_edges, weigh_edges
+from interest_graph.graph.text_edges import text_edges
+from interest_graph.graph.weigh import to_graph_edges, weigh_edges
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_texts_sessions_and_taste_make_edges(events, as_of, content, spark):
     items, features = content
 
     edges = connect(
-        user_item_edges(weighed), items, None, config, features=features, sessions=sessions
+        to_graph_edges(weighed), items, None, config, features=features, sessions=sessions
     ).collect()
 
     ends = {
@@ -51,7 +51,7 @@ def test_texts_sessions_and_taste_make_edges(events, as_of, content, spark):
 
 def test_texts_beyond_one_worker_are_refused(content):
     items, features = content
-    config = GraphConfig(worker_megabytes=1, text={"neighbours_per_item": 1})
+    config = GraphConfig(worker_mb=1, text={"neighbours_per_item": 1})
 
-    with pytest.raises(DataError, match="worker_megabytes"):
+    with pytest.raises(DataError, match="worker_mb"):
         text_edges(items.sparkSession.range(200).crossJoin(items), features, config)

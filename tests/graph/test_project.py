@@ -7,9 +7,9 @@ import pytest
 from pyspark.sql import functions as F
 
 from interest_graph.config import GraphConfig
-from interest_graph.graph import gram
-from interest_graph.graph.placement import keys_of_partitions, spark_hash
+from interest_graph.graph import similarity
 from interest_graph.graph.project import project
+from interest_graph.partition_keys import keys_of_partitions, spark_hash
 
 
 def _config(engine, k=5, **projection):
@@ -98,10 +98,12 @@ def test_pieces_of_a_block_do_not_change_the_result(monkeypatch):
     sizes = touched.sum(axis=0).astype(float)
 
     def similar():
-        pieces = gram.most_similar(matrix, sizes, np.arange(30), k=4, similarity=gram.Similarity())
+        pieces = similarity.most_similar(
+            matrix, sizes, np.arange(30), k=4, similarity=similarity.Similarity()
+        )
         return [np.concatenate(part) for part in zip(*pieces, strict=True)]
 
     whole = similar()
-    monkeypatch.setattr(gram, "_PRODUCTS_AT_ONCE", 200)
+    monkeypatch.setattr(similarity, "_PRODUCTS_AT_ONCE", 200)
 
     assert all(np.array_equal(a, b) for a, b in zip(whole, similar(), strict=True))

@@ -9,13 +9,14 @@ from pyspark.sql import functions as F
 
 from interest_graph.config import GraphConfig
 from interest_graph.errors import DataError
-from interest_graph.graph.backbone import keep_connected, keep_core
 from interest_graph.graph.build import prune_edges
 from interest_graph.graph.prune import (
     clean_edges,
     drop_light_edges,
     drop_minor_edges,
     drop_old_edges,
+    keep_connected,
+    keep_core,
     keep_heaviest_edges,
     with_p_values,
 )
@@ -117,5 +118,5 @@ def test_keeping_connections_of_a_graph_beyond_one_worker_is_refused(edges):
     config = GraphConfig(structure={"engine": "graphframes"})
     graph = edges(("u", "a", 1.0))
 
-    with pytest.raises(DataError, match="worker_megabytes"):
+    with pytest.raises(DataError, match="worker_mb"):
         keep_connected(graph, graph, config)

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from interest_graph.config import GraphConfig
-from interest_graph.graph import communities, kernels
+from interest_graph.graph import local_algorithms
 from interest_graph.graph.project import project
 from interest_graph.graph.structure import describe
 
@@ -52,7 +52,7 @@ def adjacency_of(graph):
     src, dst, weight = (
         np.array(column) for column in zip(*graph.edges(data="weight"), strict=True)
     )
-    return kernels.build_adjacency(src, dst, weight, len(graph))
+    return local_algorithms.build_adjacency(src, dst, weight, len(graph))
 
 
 def as_array(by_vertex):
@@ -65,16 +65,18 @@ def test_components_of_friends_equal_networkx(lastfm):
     smallest = {v: min(part) for part in nx.connected_components(graph) for v in part}
 
     assert len(set(smallest.values())) > 10
-    assert np.array_equal(kernels.components(adjacency_of(graph)), as_array(smallest))
+    assert np.array_equal(local_algorithms.components(adjacency_of(graph)), as_array(smallest))
 
 
 def test_core_numbers_equal_networkx(lastfm, ours):
-    assert np.array_equal(kernels.core_numbers(ours), as_array(nx.core_number(lastfm)))
+    assert np.array_equal(local_algorithms.core_numbers(ours), as_array(nx.core_number(lastfm)))
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_ranks_equal_networkx(lastfm, ours, weighted):
-    found = kernels.pagerank(ours, damping=0.85, tolerance=1e-12, max_rounds=500, weighted=weighted)
+    found = local_algorithms.pagerank(
+        ours, damping=0.85, tolerance=1e-12, max_rounds=500, weighted=weighted
+    )
 
     weight = "weight" if weighted else None
     expected = nx.pagerank(lastfm, weight=weight, tol=1e-16, max_iter=500)
@@ -83,7 +85,7 @@ def test_ranks_equal_networkx(lastfm, ours, weighted):
 
 
 def test_triangles_and_clustering_equal_networkx(lastfm, ours):
-    counts, clustering = communities.triangles(ours)
+    counts, clustering = local_algorithms.triangles(ours)
 
     assert counts.sum() > 10_000
     assert np.array_equal(counts, as_array(nx.triangles(lastfm)))
@@ -91,12 +93,12 @@ def test_triangles_and_clustering_equal_networkx(lastfm, ours):
 
 
 def test_settled_labels_are_those_of_most_weight_around(lastfm, ours):
-    labels = kernels.propagate_labels(ours, rounds=200)
+    labels = local_algorithms.propagate_labels(ours, rounds=200)
 
-    component = kernels.components(ours)
+    component = local_algorithms.components(ours)
     assert np.array_equal(component[labels], component)
     assert 1 < len(set(labels.tolist())) < len(lastfm) / 10
-    assert communities.modularity(ours, labels) == pytest.approx(
+    assert local_algorithms.modularity(ours, labels) == pytest.approx(
         ours.as_igraph().modularity(labels.tolist(), weights="weight")
     )
     for vertex, around in lastfm.adjacency():
@@ -107,10 +109,10 @@ def test_settled_labels_are_those_of_most_weight_around(lastfm, ours):
 
 
 def test_leiden_is_as_good_as_louvain(lastfm, ours):
-    labels = communities.leiden(ours, seed=1)
+    labels = local_algorithms.leiden(ours, seed=1)
 
     louvain = lastfm_louvain(ours)
-    assert communities.modularity(ours, labels) >= louvain - 0.005
+    assert local_algorithms.modularity(ours, labels) >= louvain - 0.005
 
 
 def lastfm_louvain(ours):

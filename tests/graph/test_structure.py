@@ -10,7 +10,7 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from interest_graph.config import GraphConfig
 from interest_graph.errors import DataError
-from interest_graph.graph import kernels
+from interest_graph.graph import local_algorithms
 from interest_graph.graph.structure import check_components, describe
 from interest_graph.graph.vertices import with_dense_ids
 
@@ -33,11 +33,13 @@ def _random_graph(seed, n=40, p=0.06):
 def _adjacency(graph):
     ends = np.array(list(graph.edges())).reshape(-1, 2)
     weights = np.array([d.get("weight", 1.0) for *_, d in graph.edges(data=True)])
-    return kernels.build_adjacency(ends[:, 0], ends[:, 1], weights, len(graph))
+    return local_algorithms.build_adjacency(ends[:, 0], ends[:, 1], weights, len(graph))
 
 
 def _ranks(graph, *, weighted):
-    return kernels.pagerank(graph, damping=0.85, tolerance=1e-12, max_rounds=500, weighted=weighted)
+    return local_algorithms.pagerank(
+        graph, damping=0.85, tolerance=1e-12, max_rounds=500, weighted=weighted
+    )
 
 
 def _as_array(by_vertex):
@@ -50,8 +52,8 @@ def test_kernels_equal_networkx_on_random_graphs(seed):
     ours = _adjacency(graph)
 
     smallest = {v: min(part) for part in nx.connected_components(graph) for v in part}
-    assert np.array_equal(kernels.components(ours), _as_array(smallest))
-    assert np.array_equal(kernels.core_numbers(ours), _as_array(nx.core_number(graph)))
+    assert np.array_equal(local_algorithms.components(ours), _as_array(smallest))
+    assert np.array_equal(local_algorithms.core_numbers(ours), _as_array(nx.core_number(graph)))
     for weighted in (False, True):
         theirs = nx.pagerank(graph, weight="weight" if weighted else None, tol=1e-13, max_iter=1000)
         assert _ranks(ours, weighted=weighted) == pytest.approx(_as_array(theirs), abs=1e-9)
@@ -60,9 +62,9 @@ def test_kernels_equal_networkx_on_random_graphs(seed):
 def test_labels_stay_within_components_and_settle():
     graph = _adjacency(_random_graph(1))
 
-    labels = kernels.propagate_labels(graph, rounds=50)
+    labels = local_algorithms.propagate_labels(graph, rounds=50)
 
-    component = kernels.components(graph)
+    component = local_algorithms.components(graph)
     assert np.array_equal(component[labels], component)
     assert np.array_equal(labels, labels[labels])  # a community is named by a member
 
@@ -70,7 +72,7 @@ def test_labels_stay_within_components_and_settle():
 def test_labels_do_not_swap_sides_of_a_bipartite_graph():
     graph = _adjacency(nx.disjoint_union_all([nx.complete_bipartite_graph(4, 5)] * 3))
 
-    assert len(set(kernels.propagate_labels(graph, rounds=30))) == 3
+    assert len(set(local_algorithms.propagate_labels(graph, rounds=30))) == 3
 
 
 def test_engines_agree_on_twenty_random_graphs_at_once(spark):

@@ -10,7 +10,7 @@ import pytest
 
 from interest_graph.config import GraphConfig
 from interest_graph.errors import DataError
-from interest_graph.graph.weigh import require_edges, user_item_edges, weigh_edges
+from interest_graph.graph.weigh import require_edges, to_graph_edges, weigh_edges
 
 
 def _weight(events, as_of, *rows, **settings):
@@ -111,7 +111,7 @@ def test_a_graph_without_edges_is_one_clear_error(events, as_of):
     weighed = weigh_edges(old, as_of=as_of, config=GraphConfig(half_life_days=30.0))
 
     with pytest.raises(DataError, match="half_life_days"):
-        require_edges(user_item_edges(weighed))
+        require_edges(to_graph_edges(weighed))
 
 
 def _random_log(n):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from interest_graph.ids import user_item_pairs
 from interest_graph.recommend.explain import explain
-from interest_graph.recommend.graph import user_item_edges
 from interest_graph.recommend.paths import SIMILAR_USERS_REASON
 from interest_graph.recommend.topk import RANKED_COLUMNS, gather_histories
 
@@ -23,7 +23,7 @@ def test_recommendations_get_a_reason_with_names_where_known(spark):
 
     explained = explain(
         spark.createDataFrame(ranked, RANKED_COLUMNS),
-        gather_histories(user_item_edges(edges)),
+        gather_histories(user_item_pairs(edges)),
         edges=edges,
         vertices=spark.createDataFrame(vertices, VERTICES),
     )

@@ -9,9 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 from scipy import sparse
 
 from interest_graph.config import TrainConfig
-from interest_graph.train.budget import training_costs
-from interest_graph.train.partition import partition
-from interest_graph.train.shard import ShardedGraph
+from interest_graph.train.distributed.sharded_graph import ShardedGraph
+from interest_graph.train.sharding.memory_model import training_costs
+from interest_graph.train.sharding.partition import partition
 
 COSTS = training_costs(64, 3)
 EDGES = "user_id STRING, item_id STRING, weight DOUBLE"

@@ -16,9 +16,9 @@ from pyspark import TaskContext
 from tests.train.small_run import fit_small
 
 from interest_graph.session import open_session
-from interest_graph.train import loop
+from interest_graph.train.distributed import trainer
 
-train_shard = loop.train_shard
+train_shard = trainer.train_shard
 
 
 def main(work_dir: str) -> None:
@@ -40,7 +40,7 @@ def main(work_dir: str) -> None:
             raise RuntimeError("lost on purpose")
         return trained
 
-    loop.train_shard = fail_first
+    trainer.train_shard = fail_first
     fit_small(open_session("killable", settings=settings), work_dir)
 
 

@@ -2,11 +2,15 @@
 
 from interest_graph.config.base import Section
 from interest_graph.config.clean import CleanConfig
-from interest_graph.config.evaluate import EvaluateConfig, ReportConfig, SplitConfig
+from interest_graph.config.evaluate import (
+    EvaluateConfig,
+    RecommendConfig,
+    ReportConfig,
+    SplitConfig,
+)
 from interest_graph.config.features import FeaturesConfig
 from interest_graph.config.graph import GraphConfig
 from interest_graph.config.load import change_train, load_settings, pick_train
-from interest_graph.config.recommend import RecommendConfig
 from interest_graph.config.settings import Settings, WarehouseConfig
 from interest_graph.config.sources import SourceConfig, TimeFormat
 from interest_graph.config.train import MlflowConfig, TrainConfig

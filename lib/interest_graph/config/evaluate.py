@@ -1,4 +1,4 @@
-"""Settings of the evaluate and report stages."""
+"""Settings of the recommend, evaluate and report jobs."""
 
 from __future__ import annotations
 
@@ -58,3 +58,9 @@ class ReportConfig(Section):
     user: str | None = None  # whose graph and items are shown; default: the first by id
     item: str | None = None  # whose graph is shown; default: the one of highest PageRank
     n_users: PositiveInt = 3  # users whose recommendations are listed
+
+
+class RecommendConfig(Section):
+    """Which recommendations are written."""
+
+    k: PositiveInt = 10  # items per user

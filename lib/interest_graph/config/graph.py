@@ -101,9 +101,7 @@ class GraphConfig(Section):
     structure: StructureConfig = StructureConfig()
     recall_users: NonNegativeInt = 500  # whose last item is held out to price pruning; 0: no one
     recall_k: PositiveInt = 20
-    worker_megabytes: PositiveInt = (
-        512  # what a kernel in one worker may hold; above it, Spark's way
-    )
+    worker_mb: PositiveInt = 512  # what a kernel in one worker may hold; above it, Spark's way
 
 
 GraphVersion = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]

@@ -5,19 +5,35 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from interest_graph.config.base import Section
 from interest_graph.config.clean import CleanConfig
-from interest_graph.config.evaluate import EvaluateConfig, ReportConfig
-from interest_graph.config.features import FeaturesConfig
-from interest_graph.config.generate import GenerateConfig
+from interest_graph.config.evaluate import EvaluateConfig, RecommendConfig, ReportConfig
+from interest_graph.config.features import FeaturesConfig, GenerateConfig
 from interest_graph.config.graph import DiffConfig, GraphConfig
-from interest_graph.config.maintain import MaintainConfig
-from interest_graph.config.recommend import RecommendConfig
 from interest_graph.config.sources import SourceConfig
 from interest_graph.config.train import TrainConfig
 from interest_graph.config.tune import TuneConfig
+from interest_graph.errors import ConfigError
+
+_SAFE_HOURS = 168  # Delta's own limit: younger files may belong to a reader or to a running write
+
+
+class MaintainConfig(Section):
+    """How the tables' files are kept in shape."""
+
+    retention_hours: int = Field(default=_SAFE_HOURS, ge=0)  # files that left a table later stay
+    allow_short_retention: bool = False  # breaks readers and time travel below 168 hours
+
+    @model_validator(mode="after")
+    def _retention_is_safe(self) -> MaintainConfig:
+        if self.retention_hours < _SAFE_HOURS and not self.allow_short_retention:
+            raise ValueError(
+                f"retention_hours under {_SAFE_HOURS} removes files that readers may still need; "
+                "allow_short_retention: true permits it"
+            )
+        return self
 
 
 def _unique_names(sources: list[SourceConfig]) -> list[SourceConfig]:
@@ -56,3 +72,11 @@ class Settings(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     report: ReportConfig = ReportConfig()
     maintain: MaintainConfig = MaintainConfig()
+
+    @property
+    def event_sources(self) -> list[SourceConfig]:
+        """The configured sources of events. Raises ConfigError when there is none."""
+        sources = [source for source in self.sources if source.kind == "events"]
+        if not sources:
+            raise ConfigError("sources", "no source of events is configured")
+        return sources

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import (
     Field,
@@ -95,3 +95,7 @@ class TrainConfig(Section):
     graph_filter: GraphFilterConfig = GraphFilterConfig()
     blend: BlendConfig = BlendConfig()
     mlflow: MlflowConfig | None = None  # null: nothing is logged there
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings that shape a result, as JSON takes them."""
+        return self.model_dump(mode="json", exclude=NO_RESULT)

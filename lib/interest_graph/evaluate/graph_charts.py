@@ -6,7 +6,6 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from interest_graph.evaluate.apart import push_apart
 from interest_graph.evaluate.charts import (
     AXIS,
     GOOD,
@@ -18,6 +17,7 @@ from interest_graph.evaluate.charts import (
     figure,
     label,
 )
+from interest_graph.evaluate.label_layout import push_apart
 
 Row = Mapping[str, Any]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from interest_graph.evaluate import graph_charts
-from interest_graph.evaluate.report import Grid, Section
-from interest_graph.evaluate.standings import words
+from interest_graph.evaluate.leaderboard import words
+from interest_graph.evaluate.page import Grid, Section
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]

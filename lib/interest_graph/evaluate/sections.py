@@ -16,9 +16,8 @@ from interest_graph.evaluate.graph_sections import (
     item_section,
     shape_section,
 )
-from interest_graph.evaluate.report import Grid, Page, Section, Tile
-from interest_graph.evaluate.shard_section import shard_section
-from interest_graph.evaluate.standings import by_split, quality_section, words
+from interest_graph.evaluate.leaderboard import by_split, quality_section, words
+from interest_graph.evaluate.page import Grid, Page, Section, Tile
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -186,3 +185,37 @@ def _versions(versions: Mapping[str, int]) -> str:
     """The tables that exist: a job names every table that it may write."""
     held = sorted((table, version) for table, version in versions.items() if version >= 0)
     return ", ".join(f"{table} v{version}" for table, version in held)
+
+
+_HEADS = ("shard", "users", "edges", "items", "bytes by the mean", "expected memory, MB")
+
+
+def shard_section(rows: Sequence[Row]) -> Section | None:
+    """How even the shards are and what they share. rows: model.partition of one run."""
+    shards = sorted((row for row in rows if row["shard_id"] >= 0), key=lambda row: row["shard_id"])
+    whole = next((row for row in rows if row["shard_id"] < 0), None)
+    if whole is None:
+        return None
+    lines = [
+        (
+            str(row["shard_id"]),
+            *(f"{row[name]:,}" for name in ("n_users", "n_edges", "n_items")),
+            f"{row['imbalance']:.3f}",
+            f"{row['expected_mb']:,.0f}",
+        )
+        for row in shards
+    ]
+    table = Grid(_HEADS, lines, numeric=frozenset(range(1, len(_HEADS))))
+    return Section("shards", "Shards", _summary(whole, len(shards)), tables=[table])
+
+
+def _summary(whole: Row, n_shards: int) -> str:
+    text = (
+        "No edge is cut: a user's edges stay in one shard. An item is in "
+        f"{whole['replication']:.2f} of {n_shards} shards on average, and "
+        f"{whole['shared_edges']:.1%} of the edges have an item that several shards know."
+    )
+    if not whole["n_hubs"]:
+        return text
+    listed = ", ".join(whole["hubs"])
+    return f"{text} Hubs, which a tenth of the users know or more: {whole['n_hubs']:,} ({listed})."

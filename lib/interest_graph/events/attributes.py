@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from interest_graph.config import SourceConfig
 from interest_graph.config.sources import ITEM_COLUMNS, USER_COLUMNS
-from interest_graph.events.files import InputFile
+from interest_graph.events.sources import InputFile
 
 _TEXTS = "map<string,string>"
 

@@ -1,11 +1,10 @@
-"""What no person does in a day.
-
-Every rule is about one user and one UTC day, so that how the input is cut into batches cannot
-change a verdict. Expects the records of a user in one partition; moves no row.
-"""
+"""Events that no person makes: of bots by what they do in a day, of crawlers by their name."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
@@ -67,3 +66,34 @@ def _is_steady(variation: float, day: WindowSpec) -> Column:
 
 def _user_day() -> WindowSpec:
     return Window.partitionBy("event_date", "user_id")  # the order that sessions need too
+
+
+CRAWLER = "crawler_agent"
+
+
+def mark_crawlers(records: DataFrame) -> DataFrame:
+    """Adds `_is_crawler` and drops user_agent, which nothing needs any more.
+
+    Each distinct user agent is looked up once: a log holds far fewer of them than records, and the
+    list has more than a thousand patterns.
+    """
+    agents = records.select("user_agent").where("user_agent IS NOT NULL").distinct()
+    crawlers = agents.mapInPandas(_crawlers_among, "user_agent STRING, _is_crawler BOOLEAN")
+    marked = records.join(F.broadcast(crawlers), "user_agent", how="left")
+    return marked.withColumn("_is_crawler", F.coalesce("_is_crawler", F.lit(False))).drop(
+        "user_agent"
+    )
+
+
+def _crawlers_among(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    from crawleruseragents import is_crawler  # reads its list when imported: in workers alone
+
+    for agents in batches:
+        found = agents[[is_crawler(agent) for agent in agents["user_agent"]]]
+        yield found.assign(_is_crawler=True)
+
+
+def drop_reason_of_crawlers(records: DataFrame) -> DataFrame:
+    """`_is_crawler` as a `drop_reason`."""
+    reason = F.when(F.col("_is_crawler"), F.lit(CRAWLER))
+    return records.withColumn("drop_reason", reason).drop("_is_crawler")

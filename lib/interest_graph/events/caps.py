@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from interest_graph.config.clean import CapRule
-from interest_graph.quantiles import quantile, rank_values, whole_group
+from interest_graph.config.clean import CapRule, CleanConfig
+from interest_graph.errors import ConfigError
+from interest_graph.statistics import quantile, rank_values, whole_group
+
+FITTED_CAPS = "clean.fitted_caps"  # the setting that names the actions
+
+
+def with_fitted_caps(config: CleanConfig, fitted: Iterable[Row]) -> CleanConfig:
+    """The settings with fitted caps among the fixed ones.
+
+    fitted: rows of silver.value_caps. Raises ConfigError for a cap that has not been fitted.
+    """
+    by_action = {row["action"]: row for row in fitted}
+    for action, rule in config.fitted_caps.items():
+        if action not in by_action or by_action[action]["rule"] != text_of(rule):
+            problem = f"{text_of(rule)} has not been fitted; the fit_caps job does that"
+            raise ConfigError(f"{FITTED_CAPS}.{action}", problem)
+    caps = {action: by_action[action]["cap"] for action in config.fitted_caps}
+    return config.model_copy(update={"value_caps": {**config.value_caps, **caps}})
 
 
 def fit_caps(records: DataFrame, rules: Mapping[str, CapRule]) -> DataFrame:

@@ -29,6 +29,11 @@ class Rule:
     severity: str = "refuse"
 
 
+def rules_of(config: CleanConfig, as_of: datetime) -> list[Rule]:
+    """Built-in and declared rules."""
+    return [*built_in_rules(config, as_of), *declared_rules(config)]
+
+
 def built_in_rules(config: CleanConfig, as_of: datetime) -> list[Rule]:
     """The suite's rules, over what `type_events` returns."""
     latest = as_of + timedelta(minutes=config.clock_skew_minutes)

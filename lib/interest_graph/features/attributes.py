@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from interest_graph.config.features import AttributeConfig
-from interest_graph.quantiles import median, rank_values, whole_group
+from interest_graph.statistics import median, rank_values, whole_group
 
 _GROUP = ("kind", "attribute")
 # A cast alone would also read "3D", and stop a session in ANSI mode at what it cannot read.

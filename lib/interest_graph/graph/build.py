@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig
 from interest_graph.graph import interests, prune
-from interest_graph.graph.backbone import keep_connected, keep_core
 from interest_graph.graph.project import project
-from interest_graph.graph.texts import text_edges
+from interest_graph.graph.prune import keep_connected, keep_core
+from interest_graph.graph.text_edges import text_edges
 
 Rule = partial[DataFrame]
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from interest_graph.graph.fixed_point import exact_sum
 from interest_graph.graph.prune import clean_edges, keep_heaviest_edges
-from interest_graph.graph.sums import exact_sum
-from interest_graph.graph.vertices import interest_vertex, item_vertex, user_vertex
 from interest_graph.graph.weigh import EDGE_COLUMNS
+from interest_graph.ids import interest_vertex, item_vertex, user_vertex
 
 
 def item_interest_edges(items: DataFrame) -> DataFrame:

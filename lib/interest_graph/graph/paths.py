@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig, StructureConfig
 from interest_graph.errors import DataError
-from interest_graph.graph import frames, kernels
-from interest_graph.graph.one_worker import Ids, fits_worker, run_in_worker
+from interest_graph.graph import distributed_algorithms, local_algorithms
+from interest_graph.graph.local_runner import Ids, fits_worker, run_in_worker
 from interest_graph.graph.prune import keep_heaviest_edges
 from interest_graph.graph.structure import by_vertex_id, number_vertices
 
@@ -30,9 +30,9 @@ def personal_ranks(edges: DataFrame, sources: Sequence[str], config: GraphConfig
         kernel = partial(_personal_ranks_of, sources=list(sources), settings=config.structure)
         return run_in_worker(edges, kernel, "id STRING, rank DOUBLE")
     named, links = number_vertices(edges)
-    degrees = frames.degrees(named.select(F.col("index").alias("id")), links)
+    degrees = distributed_algorithms.degrees(named.select(F.col("index").alias("id")), links)
     home = named.where(F.col("id").isin(list(sources))).select(F.col("index").alias("id"))
-    ranks = frames.pagerank(degrees, links, config.structure, restart=home)
+    ranks = distributed_algorithms.pagerank(degrees, links, config.structure, restart=home)
     return by_vertex_id(named, ranks).select("id", F.col("weighted_pagerank").alias("rank"))
 
 
@@ -85,10 +85,10 @@ def _require_vertices(edges: DataFrame, ids: Sequence[str]) -> None:
 
 
 def _personal_ranks_of(
-    graph: kernels.Adjacency, ids: Ids, *, sources: list[str], settings: StructureConfig
+    graph: local_algorithms.Adjacency, ids: Ids, *, sources: list[str], settings: StructureConfig
 ) -> pd.DataFrame:
     at_home = np.isin(ids, sources)
-    ranks = kernels.pagerank(
+    ranks = local_algorithms.pagerank(
         graph,
         damping=settings.damping,
         tolerance=settings.rank_tolerance,
@@ -99,9 +99,9 @@ def _personal_ranks_of(
     return pd.DataFrame({"id": ids, "rank": ranks})
 
 
-def _hops_of(graph: kernels.Adjacency, ids: Ids, *, landmarks: list[str]) -> pd.DataFrame:
+def _hops_of(graph: local_algorithms.Adjacency, ids: Ids, *, landmarks: list[str]) -> pd.DataFrame:
     at = np.flatnonzero(np.isin(ids, landmarks))
-    hops = kernels.hops_from(graph, at)
+    hops = local_algorithms.hops_from(graph, at)
     landmark, vertex = np.nonzero(np.isfinite(hops))
     columns = {"id": ids[vertex], "landmark": ids[at[landmark]], "hops": hops[landmark, vertex]}
     return pd.DataFrame(columns).astype({"hops": "int64"})

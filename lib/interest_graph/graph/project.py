@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 from scipy import sparse
 
 from interest_graph.config.graph import GraphConfig, ProjectionConfig
-from interest_graph.graph.gram import Similarity, most_similar
-from interest_graph.graph.placement import keys_of_partitions
 from interest_graph.graph.prune import keep_heaviest_edges
+from interest_graph.graph.similarity import Similarity, most_similar
 from interest_graph.graph.vertices import rank_from_zero
+from interest_graph.partition_keys import keys_of_partitions
 
 _BYTES_A_PAIR = 20  # of a basket's entry in a worker: index, size, and their copies as arrays
 _PAIR_COLUMNS = "src_index BIGINT, dst_index BIGINT, weight DOUBLE, n_shared BIGINT"
@@ -62,7 +62,7 @@ def _fits(entries: DataFrame, config: GraphConfig) -> bool:
     """Whether a worker may hold every entry: the block of a hub touches most baskets."""
     if config.projection.engine != "auto":
         return config.projection.engine == "blocks"
-    return entries.count() * _BYTES_A_PAIR <= config.worker_megabytes * 2**20
+    return entries.count() * _BYTES_A_PAIR <= config.worker_mb * 2**20
 
 
 def _pairs_in_blocks(entries: DataFrame, k: int, similarity: Similarity) -> DataFrame:

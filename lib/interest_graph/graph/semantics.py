@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.cluster.vq import kmeans2
 
+from interest_graph.ids import INTEREST, ITEM, vertex
+
 Ints = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 
@@ -85,13 +87,13 @@ def semantic_edges(
     Kinds: item_text between items, item_interest from an item to `t:~<name of its cluster>`.
     """
     ordered = items.sort_values("item_id", ignore_index=True)
-    ids = "i:" + ordered["item_id"]
+    ids = np.array([vertex(ITEM, item) for item in ordered["item_id"]], dtype=object)
     vectors = np.stack(ordered["vector"].to_list()).astype(np.float32)
     src, dst, cosine = text_neighbours(vectors, k=k, min_similarity=min_similarity)
     near = pd.DataFrame(
         {
-            "src": ids.to_numpy()[src],
-            "dst": ids.to_numpy()[dst],
+            "src": ids[src],
+            "dst": ids[dst],
             "kind": "item_text",
             "weight": cosine,
         }
@@ -100,7 +102,7 @@ def semantic_edges(
         return near
     labels = text_clusters(vectors, n_clusters=n_clusters, seed=seed)
     names = cluster_names(ordered["text"].fillna(""), labels)
-    interest = [f"t:~{names[int(label)]}" for label in labels]
+    interest = [vertex(INTEREST, f"~{names[int(label)]}") for label in labels]
     about = pd.DataFrame({"src": ids, "dst": interest, "kind": "item_interest", "weight": 1.0})
     return pd.concat([near, about], ignore_index=True)
 

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig, StructureConfig
 from interest_graph.errors import DataError
-from interest_graph.graph import communities, frames, kernels
-from interest_graph.graph.one_worker import BYTES_AN_EDGE, Ids, fits_worker, run_in_worker
+from interest_graph.graph import distributed_algorithms, local_algorithms
+from interest_graph.graph.local_runner import BYTES_AN_EDGE, Ids, fits_worker, run_in_worker
 from interest_graph.graph.vertices import with_dense_ids
 
 _STRUCTURE = """
@@ -21,7 +21,10 @@ _STRUCTURE = """
 
 
 def describe(
-    edges: DataFrame, config: GraphConfig, *, tell: frames.Tell = frames.say_nothing
+    edges: DataFrame,
+    config: GraphConfig,
+    *,
+    tell: distributed_algorithms.Tell = distributed_algorithms.say_nothing,
 ) -> DataFrame:
     """Structure by vertex of the undirected graph that `edges` (src, dst, weight) make.
 
@@ -53,7 +56,9 @@ def components_of(edges: DataFrame, config: GraphConfig) -> DataFrame:
     if fits_worker(edges, config):
         return run_in_worker(ends, _components_of, "id STRING, component BIGINT")
     named, links = number_vertices(ends)
-    return by_vertex_id(named, frames.components(named.select(F.col("index").alias("id")), links))
+    return by_vertex_id(
+        named, distributed_algorithms.components(named.select(F.col("index").alias("id")), links)
+    )
 
 
 def check_components(edges: DataFrame, structure: DataFrame) -> None:
@@ -72,27 +77,29 @@ def check_components(edges: DataFrame, structure: DataFrame) -> None:
         raise DataError("edges join different components", torn.count(), samples)
 
 
-def _components_of(graph: kernels.Adjacency, ids: Ids) -> pd.DataFrame:
-    return pd.DataFrame({"id": ids, "component": kernels.components(graph)})
+def _components_of(graph: local_algorithms.Adjacency, ids: Ids) -> pd.DataFrame:
+    return pd.DataFrame({"id": ids, "component": local_algorithms.components(graph)})
 
 
-def _structure_of(graph: kernels.Adjacency, ids: Ids, *, settings: StructureConfig) -> pd.DataFrame:
+def _structure_of(
+    graph: local_algorithms.Adjacency, ids: Ids, *, settings: StructureConfig
+) -> pd.DataFrame:
     rank = partial(
-        kernels.pagerank,
+        local_algorithms.pagerank,
         graph,
         damping=settings.damping,
         tolerance=settings.rank_tolerance,
         max_rounds=settings.max_rank_rounds,
     )
-    at_vertex, clustering = communities.triangles(graph)
+    at_vertex, clustering = local_algorithms.triangles(graph)
     columns = {
         "id": ids,
-        "component": kernels.components(graph),
-        "community": kernels.propagate_labels(graph, rounds=settings.label_rounds),
-        "modularity_community": communities.leiden(graph, seed=settings.seed),
+        "component": local_algorithms.components(graph),
+        "community": local_algorithms.propagate_labels(graph, rounds=settings.label_rounds),
+        "modularity_community": local_algorithms.leiden(graph, seed=settings.seed),
         "pagerank": rank(weighted=False),
         "weighted_pagerank": rank(weighted=True),
-        "core_number": kernels.core_numbers(graph),
+        "core_number": local_algorithms.core_numbers(graph),
         "triangles": at_vertex,
         "clustering": clustering,
         "degree": graph.degrees,
@@ -101,20 +108,24 @@ def _structure_of(graph: kernels.Adjacency, ids: Ids, *, settings: StructureConf
     return pd.DataFrame(columns)
 
 
-def _by_frames(edges: DataFrame, config: GraphConfig, tell: frames.Tell) -> DataFrame:
+def _by_frames(
+    edges: DataFrame, config: GraphConfig, tell: distributed_algorithms.Tell
+) -> DataFrame:
     settings = config.structure
     named, links = number_vertices(edges)
     vertices = named.select(F.col("index").alias("id"))
-    degrees = frames.degrees(vertices, links)
-    ranks = frames.pagerank(degrees, links, settings, tell=tell)
-    labels = frames.propagate_labels(vertices, links, rounds=settings.label_rounds, tell=tell)
+    degrees = distributed_algorithms.degrees(vertices, links)
+    ranks = distributed_algorithms.pagerank(degrees, links, settings, tell=tell)
+    labels = distributed_algorithms.propagate_labels(
+        vertices, links, rounds=settings.label_rounds, tell=tell
+    )
     parts = [
-        frames.components(vertices, links),
+        distributed_algorithms.components(vertices, links),
         labels,
         _leiden_of_communities(labels, links, config),
         ranks,
-        frames.core_numbers(degrees, links, tell=tell),
-        frames.triangles(degrees, links),
+        distributed_algorithms.core_numbers(degrees, links, tell=tell),
+        distributed_algorithms.triangles(degrees, links),
     ]
     return by_vertex_id(
         named, reduce(lambda left, right: left.join(right, "id", how="left"), parts, degrees)
@@ -126,8 +137,8 @@ def _leiden_of_communities(labels: DataFrame, links: DataFrame, config: GraphCon
 
     Where even these do not fit a worker, the communities stay as they are.
     """
-    joined = frames.contract(labels, links)
-    if joined.count() * BYTES_AN_EDGE > config.worker_megabytes * 2**20:
+    joined = distributed_algorithms.contract(labels, links)
+    if joined.count() * BYTES_AN_EDGE > config.worker_mb * 2**20:
         return labels.withColumnRenamed("community", "modularity_community")
     kernel = partial(_leiden_of, seed=config.structure.seed)
     groups = run_in_worker(joined, kernel, "community BIGINT, modularity_community BIGINT")
@@ -136,8 +147,8 @@ def _leiden_of_communities(labels: DataFrame, links: DataFrame, config: GraphCon
     )
 
 
-def _leiden_of(graph: kernels.Adjacency, ids: Ids, *, seed: int) -> pd.DataFrame:
-    found = communities.leiden(graph, seed=seed)
+def _leiden_of(graph: local_algorithms.Adjacency, ids: Ids, *, seed: int) -> pd.DataFrame:
+    found = local_algorithms.leiden(graph, seed=seed)
     return pd.DataFrame({"community": ids, "modularity_community": ids[found]})
 
 
@@ -149,7 +160,7 @@ def number_vertices(edges: DataFrame) -> tuple[DataFrame, DataFrame]:
     dst = named.select(F.col("id").alias("dst"), F.col("index").alias("_dst"))
     joined = edges.join(src, "src", how="inner").join(dst, "dst", how="inner")
     indexed = joined.select(F.col("_src").alias("src"), F.col("_dst").alias("dst"), "weight")
-    return named, frames.undirected_links(indexed)
+    return named, distributed_algorithms.undirected_links(indexed)
 
 
 def by_vertex_id(named: DataFrame, by_index: DataFrame) -> DataFrame:

@@ -1,4 +1,4 @@
-"""Vertex ids and the vertices that edges speak of."""
+"""The vertices at the ends of edges: names, attributes, activity, dense numbers."""
 
 from __future__ import annotations
 
@@ -7,22 +7,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
-_KINDS = {"u": "user", "i": "item", "t": "interest"}
-
-
-def user_vertex(user_id: Column) -> Column:
-    """`u:<user_id>`."""
-    return F.concat(F.lit("u:"), user_id)
-
-
-def item_vertex(item_id: Column) -> Column:
-    """`i:<item_id>`."""
-    return F.concat(F.lit("i:"), item_id)
-
-
-def interest_vertex(name: Column) -> Column:
-    """`t:<category or tag>`."""
-    return F.concat(F.lit("t:"), name)
+from interest_graph.ids import item_vertex, user_vertex, vertex_key, vertex_kind
 
 
 def vertices_of(edges: DataFrame, items: DataFrame | None) -> DataFrame:
@@ -31,9 +16,8 @@ def vertices_of(edges: DataFrame, items: DataFrame | None) -> DataFrame:
     items: item_id, title; gives items their names. Returns id, kind, key, name.
     """
     ids = edges.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
-    kind = F.create_map(*[F.lit(part) for pair in _KINDS.items() for part in pair])
-    key = F.expr("substring(id, 3)")
-    vertices = ids.select("id", kind[F.substring("id", 1, 1)].alias("kind"), key.alias("key"))
+    kind, key = vertex_kind(F.col("id")), vertex_key(F.col("id"))
+    vertices = ids.select("id", kind.alias("kind"), key.alias("key"))
     if items is None:
         return vertices.withColumn("name", _own_name())
     titles = items.select(item_vertex(F.col("item_id")).alias("id"), "title")

@@ -8,11 +8,10 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from interest_graph.config.graph import GraphConfig, ValueTransform
+from interest_graph.config.graph import GraphConfig, RarityConfig, ValueTransform
 from interest_graph.errors import DataError
-from interest_graph.graph.adjust import adjust_weights
-from interest_graph.graph.sums import exact_sum
-from interest_graph.graph.vertices import item_vertex, user_vertex
+from interest_graph.graph.fixed_point import exact_sum
+from interest_graph.ids import item_vertex, user_vertex
 
 EDGE_COLUMNS = ("src", "dst", "kind", "weight", "n_events", "first_ts", "last_ts")
 
@@ -49,7 +48,7 @@ def require_edges(edges: DataFrame) -> DataFrame:
     return edges
 
 
-def user_item_edges(weighed: DataFrame) -> DataFrame:
+def to_graph_edges(weighed: DataFrame) -> DataFrame:
     """Rows of weigh_edges as graph edges: src, dst, kind, weight, n_events, first_ts, last_ts."""
     src, dst = user_vertex(F.col("user_id")), item_vertex(F.col("item_id"))
     ends = weighed.withColumn("src", src).withColumn("dst", dst)
@@ -100,3 +99,68 @@ def _factor(transform: ValueTransform) -> Column:
     if transform.upper is not None:
         clipped = F.least(clipped, F.lit(transform.upper))
     return F.when(given.isNull(), F.lit(transform.missing)).otherwise(clipped)
+
+
+def adjust_weights(edges: DataFrame, config: GraphConfig) -> DataFrame:
+    """Apply the configured formulas to `weight`, in this order, each to the result of the last.
+
+    edges: user_id, item_id, weight (> 0); other columns pass through.
+    Saturation w -> c w / (c + w) keeps one user who hammers one item below c.
+    Confidence w -> 1 + alpha ln(1 + w) (Hu, Koren and Volinsky 2008).
+    """
+    weight = F.col("weight")
+    if config.saturate_at is not None:
+        weight = weight * config.saturate_at / (weight + config.saturate_at)
+    if config.confidence_alpha is not None:
+        weight = 1.0 + config.confidence_alpha * F.log1p(weight)
+    adjusted = edges.withColumn("weight", weight)
+    if config.rarity.kind == "none":
+        return adjusted
+    return _weigh_by_rarity(adjusted, config.rarity)
+
+
+def describe_adjustment(config: GraphConfig) -> str:
+    """The formulas of adjust_weights that are on, as text; empty when none is."""
+    parts = []
+    if config.saturate_at is not None:
+        parts.append(f"w := {config.saturate_at:g} w / ({config.saturate_at:g} + w)")
+    if config.confidence_alpha is not None:
+        parts.append(f"w := 1 + {config.confidence_alpha:g} ln(1 + w)")
+    rarity = config.rarity
+    if rarity.kind == "bm25":
+        parts.append(f"w := bm25(w; k1={rarity.k1:g}, b={rarity.b:g})")
+    elif rarity.kind != "none":
+        parts.append(f"w := w * {rarity.kind}")
+    return "; ".join(parts)
+
+
+def _weigh_by_rarity(edges: DataFrame, rarity: RarityConfig) -> DataFrame:
+    by_item = edges.groupBy("item_id").agg(F.count("*").alias("_n_users"))
+    by_user = edges.groupBy("user_id").agg(
+        F.count("*").alias("_n_items"), exact_sum(F.col("weight")).alias("_length")
+    )
+    # Three figures of the whole graph; a frame of one row, so that nothing is computed here.
+    totals = by_user.agg(
+        F.count("*").alias("_users"), (exact_sum(F.col("_length")) / F.count("*")).alias("_mean")
+    ).crossJoin(by_item.agg(F.count("*").alias("_items")))
+    joined = edges.join(by_item, "item_id", how="inner").join(by_user, "user_id", how="inner")
+    counted = joined.crossJoin(F.broadcast(totals))
+    scratch = [column for column in counted.columns if column.startswith("_")]
+    return counted.withColumn("weight", _rare_weight(rarity)).drop(*scratch)
+
+
+def _rare_weight(rarity: RarityConfig) -> Column:
+    weight = F.col("weight")
+    if rarity.kind == "inverse_item_frequency":
+        return weight * F.log1p(F.col("_users") / F.col("_n_users"))
+    if rarity.kind == "inverse_user_frequency":
+        return weight * F.log1p(F.col("_items") / F.col("_n_items"))
+    return _bm25(weight, rarity)
+
+
+def _bm25(weight: Column, rarity: RarityConfig) -> Column:
+    """Robertson and Zaragoza 2009: users are documents, items terms, weights term frequencies."""
+    absent = F.col("_users") - F.col("_n_users") + 0.5
+    rareness = F.log1p(absent / (F.col("_n_users") + 0.5))
+    length = 1.0 - rarity.b + rarity.b * F.col("_length") / F.col("_mean")
+    return rareness * weight * (rarity.k1 + 1.0) / (weight + rarity.k1 * length)

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from interest_graph.arrays import Shipped, pack_texts, ship, unpack_texts
 from interest_graph.recommend.catalogue import history_matrix, positions_in
-from interest_graph.recommend.graph import item_interests, item_item_edges, names_of
+from interest_graph.recommend.item_graph import item_interests, item_item_edges, names_of
 from interest_graph.recommend.paths import ItemGraph, reason_lines
 
 POPULAR_REASON = "popular now"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from interest_graph.builds import newest_build
 from interest_graph.errors import TrainingError
+from interest_graph.ids import user_item_pairs
 
 # Users with so many edges give at least one of them for validation.
 _GIVES_ONE = 5
@@ -29,6 +33,32 @@ def count_edges(edges: DataFrame) -> EdgeCounts:
     if counts is None or counts[0] == 0:
         raise TrainingError("there are no user-item edges to train on")
     return EdgeCounts(*counts)
+
+
+@dataclass(frozen=True)
+class TrainingGraph:
+    """The graph that was built last. edges: user_id, item_id, weight, cached."""
+
+    version: str
+    edges: DataFrame
+    counts: EdgeCounts
+
+
+@contextmanager
+def newest_graph(edges: DataFrame, versions: DataFrame) -> Iterator[TrainingGraph]:
+    """The newest graph's pairs, kept in memory while the block runs.
+
+    edges, versions: graph.edges and graph.versions. Raises TrainingError when there are no pairs.
+    """
+    newest = newest_build(versions)
+    if newest is None:
+        raise TrainingError("no graph has been built")
+    version = str(newest["graph_version"])
+    pairs = user_item_pairs(edges.where(F.col("graph_version") == version)).persist()
+    try:
+        yield TrainingGraph(version, pairs, count_edges(pairs))
+    finally:
+        pairs.unpersist()
 
 
 def hold_out_edges(edges: DataFrame, fraction: float, seed: int) -> tuple[DataFrame, DataFrame]:

@@ -12,12 +12,12 @@ from interest_graph.train.fitted import Listener, Model, Reporting
 
 # Imported on use: Torch alone takes seconds, and most runs need one model.
 _MAKERS = {
-    "popularity": "popularity:Popularity",
-    "item_knn": "item_knn:item_knn",
-    "als": "als:als",
-    "ease": "ease:ease",
-    "local_ease": "local_ease:local_ease",
-    "graph_filter": "graph_filter:graph_filter",
+    "popularity": "baselines:Popularity",
+    "item_knn": "item_item.recipes:item_knn",
+    "als": "baselines:als",
+    "ease": "item_item.recipes:ease",
+    "local_ease": "item_item.recipes:local_ease",
+    "graph_filter": "item_item.recipes:graph_filter",
     "spectral": "spectral:Spectral",
     "lightgcn": "lightgcn:LightGCN",
     "blend": "blend:Blend",

@@ -101,7 +101,7 @@ def first_vectors(spark, folder, n_shards):
     import pyarrow as pa
 
     from interest_graph.arrays import load_arrays
-    from interest_graph.train.packing import unpack
+    from interest_graph.train.distributed.array_codec import unpack
 
     rows = spark.read.parquet(f"{folder}/round-00001/shards").where("name = 'users'").toPandas()
     table = pa.Table.from_pandas(rows, preserve_index=False)

@@ -17,8 +17,7 @@ from interest_graph.errors import ConfigError
 from interest_graph.train.edges import EdgeCounts, count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
-from interest_graph.train.scores import Ranking, rank_held_out
-from interest_graph.train.trials import log_of
+from interest_graph.train.tuning.validation import Ranking, log_of, rank_held_out
 
 
 @runtime_checkable

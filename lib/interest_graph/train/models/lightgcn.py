@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,22 +13,22 @@ from pyspark.sql import DataFrame, SparkSession
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.config import TrainConfig
-from interest_graph.config.train import NO_RESULT
-from interest_graph.train.balance import measure_balance
-from interest_graph.train.budget import training_costs
-from interest_graph.train.checkpoint import Checkpoints
-from interest_graph.train.exchange import gram, item_sums, run_on_shards, user_rows
+from interest_graph.identity import digest
+from interest_graph.train.distributed.all_reduce import gram, item_sums, run_on_shards, user_rows
+from interest_graph.train.distributed.checkpoint import Checkpoints
+from interest_graph.train.distributed.sharded_graph import ShardedGraph
+from interest_graph.train.distributed.trainer import Progress, Trainer, log_rows
+from interest_graph.train.distributed.vectors import fitted_vectors, spectrum_of, stored
 from interest_graph.train.fitted import FittedModel, Listener
-from interest_graph.train.loop import Progress, Rounds, log_rows
-from interest_graph.train.losses import Objective
-from interest_graph.train.models.spectral import fitted_vectors, spectrum_of, stored
-from interest_graph.train.normalise import SYMMETRIC, Scaling, normalised
-from interest_graph.train.partition import partition
-from interest_graph.train.ranking import of_unit_length
-from interest_graph.train.round import RoundPlan
-from interest_graph.train.shard import ShardedGraph
-from interest_graph.train.spectrum import Spectrum
-from interest_graph.train.trials import LOG_COLUMNS
+from interest_graph.train.kernels.krylov import Spectrum
+from interest_graph.train.kernels.losses import Objective
+from interest_graph.train.kernels.ranking import of_unit_length
+from interest_graph.train.kernels.sparse import SYMMETRIC, Scaling, normalised
+from interest_graph.train.kernels.worker_epoch import EpochPlan
+from interest_graph.train.sharding.memory_model import training_costs
+from interest_graph.train.sharding.partition import partition
+from interest_graph.train.sharding.report import partition_frame, report_partition
+from interest_graph.train.tuning.validation import LOG_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -68,22 +67,22 @@ class LightGCN:
         )
         graph = partition(edges, validation, config, costs)
         try:
-            balance = measure_balance(graph, costs)
+            balance = report_partition(graph, costs)
             balance.require_memory(config.worker_mb)
             rounds = self._rounds(graph)
             progress = rounds.run(lambda: self._start(graph))
             users, items = self._final_vectors(graph, rounds, progress.best)
             log = self._log(progress)
-            return fitted_vectors(self.name, graph, balance, users, items, log)
+            shards = partition_frame(graph, balance)
+            return fitted_vectors(self.name, graph, users, items, partition=shards, log=log)
         finally:
             graph.release()
 
-    def _rounds(self, graph: ShardedGraph) -> Rounds:
+    def _rounds(self, graph: ShardedGraph) -> Trainer:
         config = self.config
-        settings = config.model_dump_json(exclude=NO_RESULT)
-        content = [settings, graph.n_users, graph.n_edges, graph.n_shards, graph.degrees.digest]
-        fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()
-        return Rounds(
+        size = [graph.n_users, graph.n_edges, graph.n_shards]
+        fingerprint = digest([config.decisive(), size, graph.degrees.digest])
+        return Trainer(
             graph=graph,
             plan=plan_of(config, graph.n_shards),
             checkpoints=Checkpoints(Path(self.work_dir), fingerprint),
@@ -104,7 +103,7 @@ class LightGCN:
         return spectral_start(spectrum, graph, config)
 
     def _final_vectors(
-        self, graph: ShardedGraph, rounds: Rounds, number: int
+        self, graph: ShardedGraph, rounds: Trainer, number: int
     ) -> tuple[DataFrame, np.ndarray]:
         """One exact propagation over all shards of the parameters after round `number`."""
         first_users = rounds.shards(number).where("name = 'users'")
@@ -144,9 +143,9 @@ def _tell(number: int, progress: Progress, *, listener: Listener) -> None:
     listener(number, loss, metric_before)
 
 
-def plan_of(config: TrainConfig, n_shards: int) -> RoundPlan:
+def plan_of(config: TrainConfig, n_shards: int) -> EpochPlan:
     """What a round does, from the settings."""
-    return RoundPlan(
+    return EpochPlan(
         n_layers=config.n_layers,
         n_passes=config.passes_per_round,
         batch_size=config.batch_size,

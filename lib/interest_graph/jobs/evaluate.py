@@ -1,0 +1,151 @@
+"""silver.interactions -> gold.metrics: ranking quality on hold-outs, beside baselines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from interest_graph import tables
+from interest_graph.cache_scope import cache_scope
+from interest_graph.evaluate.protocol import compare_models, score_users
+from interest_graph.evaluate.split import Split, count_unknown, make_split
+from interest_graph.filesystem import FileSystem
+from interest_graph.graph import weigh
+from interest_graph.graph.build import prune_edges
+from interest_graph.identity import digest
+from interest_graph.ids import user_item_pairs
+from interest_graph.job import Job, Run
+from interest_graph.progress import console
+from interest_graph.recommend.cold_start import gather_all_histories
+from interest_graph.recommend.topk import top_k
+from interest_graph.train.edges import hold_out_edges
+from interest_graph.train.registry import make_model
+
+Keep = Callable[[DataFrame], DataFrame]
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What every model of one split gets.
+
+    edges, validation: user_id, item_id, weight, parts of the pruned train graph; histories: the
+    train items of the users asked about; hold_out: user_id, item_id; n_users: those asked about;
+    n_items: train catalogue.
+    """
+
+    split: Split
+    edges: DataFrame
+    validation: DataFrame
+    histories: DataFrame
+    hold_out: DataFrame
+    n_users: int
+    n_items: int
+
+
+def run(run: Run) -> None:
+    """Evaluate the configured model and the baselines on every configured split."""
+    interactions = run.read(tables.INTERACTIONS)
+    rows: list[tuple[Any, ...]] = []
+    for config in run.settings.evaluate.splits:
+        with cache_scope(run.spark) as keep:
+            with run.phase(f"{config.name}: splitting"):
+                exam = _prepare(run, make_split(interactions, config, run.as_of), keep)
+            rows += _examine(run, exam, keep) if exam else []
+    run.store.replace(tables.METRICS, run.spark.createDataFrame(rows, tables.METRICS.schema))
+
+
+def _prepare(run: Run, split: Split, keep: Keep) -> Exam | None:
+    """The split as models take it; None when nobody has both a train and a hold-out part."""
+    train, test = keep(split.train.select("*")), keep(split.test)
+    split = Split(split.name, train, test, split.as_of)
+    for name, n_rows in count_unknown(split).items():
+        run.count(f"{split.name}: {name}", n_rows)
+    weighed = keep(_weigh(run, split))
+    hold_out = keep(test.join(train.select("user_id"), on="user_id", how="left_semi"))
+    n_users, n_items = _count_distinct(hold_out, "user_id"), _count_distinct(weighed, "item_id")
+    if n_users == 0 or n_items == 0:
+        console.print(f"{split.name}: left out, no user has both a train and a hold-out part")
+        return None
+    config = run.settings.train  # the same recipe as the train job's
+    edges, validation = hold_out_edges(weighed, config.validation.fraction, config.seed)
+    everyone = gather_all_histories(weighed, interactions=train)
+    histories = everyone.join(hold_out.select("user_id"), on="user_id", how="left_semi")
+    return Exam(split, keep(edges), keep(validation), keep(histories), hold_out, n_users, n_items)
+
+
+def _count_distinct(frame: DataFrame, column: str) -> int:
+    return frame.select(column).distinct().count()
+
+
+def _weigh(run: Run, split: Split) -> DataFrame:
+    """The pruned user-item edges of the train part, as build_graph makes them."""
+    until, config = split.as_of, run.settings.graph
+    weighed = weigh.weigh_edges(split.train, as_of=until, config=config)
+    return user_item_pairs(prune_edges(weigh.to_graph_edges(weighed), as_of=until, config=config))
+
+
+def _examine(run: Run, exam: Exam, keep: Keep) -> list[tuple[Any, ...]]:
+    """Rows of gold.metrics, every model under the same protocol."""
+    ours = run.settings.train.model
+    lists: dict[str, DataFrame] = {}
+    seconds: dict[str, float] = {}
+    for model in dict.fromkeys([ours, *run.settings.evaluate.baselines]):
+        with run.phase(f"{exam.split.name}: {model}"):
+            started, folder = time.monotonic(), _work_dir(run, exam, model)
+            lists[model] = keep(_recommend(run, exam, model, folder))
+            lists[model].count()
+            seconds[model] = time.monotonic() - started
+            FileSystem(run.spark).delete(folder)
+    ks = run.settings.evaluate.k
+    named = [frame.withColumn("model", F.lit(model)) for model, frame in lists.items()]
+    everyone = reduce(DataFrame.unionByName, named)
+    scores = keep(score_users(everyone, exam.hold_out, list(lists), ks))
+    counts = {"n_users": exam.n_users, "n_items": exam.n_items}
+    judged = compare_models(scores, everyone, ours=ours, ks=ks, **counts)
+    columns = tables.METRICS.column_names
+    rows = []
+    with run.phase(f"{exam.split.name}: measuring"):
+        for row in judged.collect():  # models x measures x list lengths: a few hundred rows
+            facts = row.asDict() | {"split": exam.split.name, "as_of": exam.split.as_of}
+            facts |= {"is_ours": row.model == ours, "seconds": seconds[row.model]}
+            rows.append(tuple(facts[name] for name in columns))
+    return rows
+
+
+def _recommend(run: Run, exam: Exam, name: str, folder: str) -> DataFrame:
+    """The longest list asked for, train items excluded."""
+    model = make_model(name, run.spark, run.settings.train, folder)
+    fitted = model.fit(exam.edges, exam.validation)
+    return top_k(
+        exam.histories,
+        k=max(run.settings.evaluate.k),
+        user_vectors=fitted.user_vectors,
+        item_vectors=fitted.item_vectors,
+        item_weights=fitted.item_weights,
+    )
+
+
+def _work_dir(run: Run, exam: Exam, name: str) -> str:
+    """Where training keeps its rounds: a killed evaluation resumes, a changed one does not."""
+    sections = run.settings.model_dump(mode="json", include={"train", "graph", "evaluate"})
+    split = [exam.split.name, exam.split.as_of.isoformat()]
+    decisive = digest([sections, split, run.input_identities], 16)
+    return f"{run.root}/_training/evaluate-{name}-{decisive}"
+
+
+JOB = Job(
+    name="evaluate",
+    help="measures hold-out quality, the own model beside baselines under one protocol",
+    run=run,
+    reads=(tables.INTERACTIONS,),
+    writes=(tables.METRICS,),
+    settings=("graph", "train", "evaluate"),
+    after=("recommend",),
+    is_stage=True,
+)

@@ -1,0 +1,71 @@
+"""bronze.events -> silver.value_caps: caps of values that clean applies from now on.
+
+A step of its own: caps that cleaning fitted to whatever had come by then would make facts depend on
+how the records were cut into batches. To clean, a fitted cap is a setting like any other, so new
+caps clean everything again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from interest_graph import tables
+from interest_graph.errors import ConfigError
+from interest_graph.events.caps import FITTED_CAPS, fit_caps
+from interest_graph.events.sources import DONE
+from interest_graph.events.typed import type_events
+from interest_graph.events.validate import accepted, rules_of
+from interest_graph.job import Job, Run
+
+
+def run(run: Run) -> None:
+    """Fit the cap of every action that the settings name, to all records up to the as-of time."""
+    rules = run.settings.clean.fitted_caps
+    if not rules:
+        raise ConfigError(FITTED_CAPS, "names no action, so there is nothing to fit")
+    with run.phase("fitting caps"):
+        fitted = fit_caps(_records(run), rules).withColumn("fitted_as_of", F.lit(run.as_of))
+        rows = fitted.select(*tables.VALUE_CAPS.column_names).collect()  # one an action
+    _require_spread(rules.keys(), rows)
+    frame = run.spark.createDataFrame(rows, tables.VALUE_CAPS.schema)
+    run.store.replace(tables.VALUE_CAPS, frame)
+    for row in sorted(rows):
+        run.count(f"{row['action']}.values", row["n_values"])
+        run.count(f"{row['action']}.above_cap", row["n_above"])
+
+
+def _records(run: Run) -> DataFrame:
+    """What clean would accept of the batches that are whole, with values as received."""
+    sources = run.settings.event_sources
+    ledger = run.read(tables.FILES).where(F.col("status") == DONE)
+    whole = ledger.select("batch_id").distinct()
+    events = run.read(tables.EVENTS).where(F.col("source").isin([s.name for s in sources]))
+    typed = type_events(events.join(F.broadcast(whole), "batch_id", how="left_semi"), sources)
+    uncapped = run.settings.clean.model_copy(update={"value_caps": {}})
+    return accepted(typed, rules_of(run.settings.clean, run.as_of), uncapped)
+
+
+def _require_spread(actions: Iterable[str], rows: Sequence[Row]) -> None:
+    fitted = {row["action"]: row for row in rows}
+    for action in actions:
+        if action not in fitted:
+            raise ConfigError(
+                f"{FITTED_CAPS}.{action}", "no accepted record of this action has a value"
+            )
+        row = fitted[action]
+        if "fence" in row["rule"] and row["lower_quartile"] == row["upper_quartile"]:
+            problem = "at least half of the values are equal, so there is no fence; use a quantile"
+            raise ConfigError(f"{FITTED_CAPS}.{action}", problem)
+
+
+JOB = Job(
+    name="fit_caps",
+    help="fits robust caps of values, which clean applies from then on",
+    run=run,
+    reads=(tables.EVENTS, tables.FILES),
+    writes=(tables.VALUE_CAPS,),
+    settings=("clean", "sources"),
+)

@@ -1,0 +1,173 @@
+"""A pipeline runs jobs: settings, session and tables of one project, and the record of each run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from pyspark.sql import DataFrame, Row, SparkSession
+from rich.table import Table as RichTable
+
+from interest_graph import tables
+from interest_graph.config import Settings, load_settings
+from interest_graph.contract import Table
+from interest_graph.errors import ConfigError, one_line
+from interest_graph.filesystem import FileSystem, absolute, is_url, require_writable
+from interest_graph.job import Job, Run
+from interest_graph.memory import PeakMemory
+from interest_graph.progress import console
+from interest_graph.registry import find_job, stages
+from interest_graph.session import open_session
+from interest_graph.store import Store
+
+
+class Pipeline:
+    """Settings, Spark session and tables of one project; every `run` is an execution of its own.
+
+    as_of: nothing later is seen (UTC).
+    """
+
+    def __init__(self, settings: Settings, spark: SparkSession, as_of: datetime) -> None:
+        self.settings, self.spark, self.as_of = settings, spark, _as_utc(as_of)
+        self.store = Store(spark, settings.warehouse)
+        self.last_run: Run | None = None
+
+    @classmethod
+    def open(
+        cls,
+        config: str | Path | Sequence[str | Path],
+        *,
+        overrides: Sequence[str] = (),
+        as_of: datetime | None = None,
+        spark_settings: dict[str, str] | None = None,
+        verbose: bool = False,
+    ) -> Pipeline:
+        """Open a pipeline from a YAML file, for notebooks and the command line.
+
+        Of several files a later one overrides those before it. Settings are validated, and the
+        warehouse is tried, before Spark starts.
+        """
+        settings = load_settings(config, overrides)
+        root = settings.warehouse.table_root
+        if settings.warehouse.catalog is None:
+            require_writable(root)
+        checkpoints = f"{absolute(root)}/_checkpoints"
+        spark = open_session(
+            settings.project, checkpoint_root=checkpoints, settings=spark_settings, verbose=verbose
+        )
+        if is_url(root) and settings.warehouse.catalog is None:
+            FileSystem(spark).require_reachable(absolute(root))
+        # The only place that reads the clock: stages get the time as a parameter.
+        moment = as_of or settings.as_of or datetime.now(UTC).replace(microsecond=0)
+        return cls(settings, spark, moment)
+
+    def run(self, job: str | Job, *, force: bool = False) -> bool:
+        """Run the job unless its inputs and settings are those of its last run; True if it ran.
+
+        job: a declaration, or the name of a job of the registry. Every run, failed ones included,
+        becomes a row of ops.runs.
+        """
+        job = find_job(job) if isinstance(job, str) else job
+        run = self.last_run = Run(job, self.settings, self.spark, self.as_of)
+        fingerprint = run.fingerprint()
+        if not (force or job.always) and _is_up_to_date(run, fingerprint):
+            console.print(f"{job.name}: up to date")
+            return False
+        _execute(run, fingerprint)
+        return True
+
+    def run_all(self, *, force: bool = False) -> list[str]:
+        """Run every stage, from files to the report; returns the names of those that ran."""
+        return [job.name for job in stages() if self.run(job, force=force)]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Counters of the last run by name; none before the first."""
+        return self.last_run.rows if self.last_run is not None else {}
+
+    def read(self, table: str | Table) -> DataFrame:
+        """A table as it is now, by its declaration or its name.
+
+        Raises MissingTableError, and ConfigError for a name that is no table's.
+        """
+        if isinstance(table, str):
+            if table not in tables.ALL_TABLES:
+                raise ConfigError(table, "unknown table", sorted(tables.ALL_TABLES))
+            table = tables.ALL_TABLES[table]
+        return self.store.read(table)
+
+
+def _as_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _is_up_to_date(run: Run, fingerprint: str) -> bool:
+    """Whether the job's last success had this fingerprint, and nobody changed its tables since."""
+    if not run.store.exists(tables.RUNS):
+        return False
+    runs = run.store.read(tables.RUNS).where("status = 'succeeded'")
+    last = runs.where(runs.job == run.job.name).orderBy(runs.started_ts.desc()).first()
+    if last is None or last.fingerprint != fingerprint:
+        return False
+    is_changed = any(
+        run.store.has_changed_since(table, last.writes.get(table.name, -1))
+        for table in run.job.writes
+    )
+    return not is_changed and not run.job.is_missing(run)
+
+
+def _execute(run: Run, fingerprint: str) -> None:
+    """Run the job and record it; an error is recorded, then raised again."""
+    started, clock = datetime.now(UTC), time.monotonic()
+    error: BaseException | None = None
+    with PeakMemory() as memory:
+        try:
+            run.job.run(run)
+        except BaseException as failure:
+            error = failure
+    record = Row(
+        run_id=run.run_id,
+        job=run.job.name,
+        status="failed" if error else "succeeded",
+        as_of=run.as_of,
+        started_ts=started,
+        seconds=round(time.monotonic() - clock, 3),
+        peak_memory_mb=round(memory.peak_mb, 1),
+        rows=run.rows,
+        reads=run.input_versions,
+        writes={} if error else {t.name: run.store.version(t) for t in run.job.writes},
+        fingerprint=fingerprint,
+        error=one_line(error) if error else None,
+    )
+    _record(run, record, error)
+
+
+def _record(run: Run, record: Row, error: BaseException | None) -> None:
+    try:
+        run.store.append(tables.RUNS, run.spark.createDataFrame([record], tables.RUNS.schema))
+    except Exception as failure:
+        # The first error matters more than a record that could not be kept.
+        if error is None:
+            raise
+        structlog.get_logger().warning("run not recorded", problem=one_line(failure))
+    if error is not None:
+        raise error
+    _summarise(record)
+
+
+def _summarise(record: Row) -> None:
+    """A table for people; one JSON line for machines."""
+    grid = RichTable(title=f"{record.job}: {record.seconds:.1f} s", title_justify="left")
+    grid.add_column("rows")
+    grid.add_column("count", justify="right")
+    for name, count in record.rows.items():
+        grid.add_row(name, f"{count:,}")
+    if record.rows:
+        console.print(grid)
+    else:
+        console.print(grid.title)
+    shown = ("run_id", "job", "status", "seconds", "peak_memory_mb", "rows", "writes")
+    structlog.get_logger().info("run", **{name: record[name] for name in shown})

@@ -1,0 +1,1 @@
+"""What crosses shards: arrays as rows, sums over shards, rounds and their checkpoints."""

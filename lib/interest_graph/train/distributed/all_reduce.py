@@ -1,0 +1,169 @@
+"""The exchange between shards: each adds its part of an item matrix, Spark sums the parts.
+
+With R the weighted user-item matrix and R^ = Du^a R Di^a (a = -1/2 unless told otherwise), shard s
+holds the rows R^_s of its users. Everything that crosses shards is a sum over s of R^_s' Z_s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from interest_graph.arrays import Arrays, Shipped, shipping, unpack_texts
+from interest_graph.errors import TrainingError
+from interest_graph.train.distributed.array_codec import PACKED_COLUMNS, pack, unpack
+from interest_graph.train.distributed.sharded_graph import ShardedGraph
+from interest_graph.train.kernels.sparse import SYMMETRIC, Scaling, normalised
+
+USER_COLUMNS = "key STRING, vector ARRAY<FLOAT>, shard_id INT, n_edges BIGINT"
+
+_SUM_COLUMNS = "name STRING, chunk INT, width INT, data BINARY"
+_USERS_PER_BATCH = 50_000
+
+Kernel = Callable[[int, Arrays, Arrays], Mapping[str, np.ndarray]]
+VectorKernel = Callable[[Arrays, Arrays], np.ndarray]
+
+
+def gram(graph: ShardedGraph, Y: np.ndarray, scaling: Scaling = SYMMETRIC) -> np.ndarray:
+    """R^' R^ Y, exactly: one job in which every shard adds its users' part.
+
+    Y: float32[items, d]. Returns float32[items, d].
+    """
+    kernel = partial(_gram_of_shard, scaling=scaling)
+    with shipping(graph.spark, {"Y": Y}) as shared:
+        return item_sums(run_on_shards(graph, kernel, shared, scaling.names))["sum"]
+
+
+def run_on_shards(
+    graph: ShardedGraph,
+    kernel: Kernel,
+    shared: Shipped,
+    names: Iterable[str],
+    state: DataFrame | None = None,
+) -> DataFrame:
+    """Call `kernel(shard_id, shard, shared)` once a shard; its arrays as PACKED_COLUMNS.
+
+    names: the shard's arrays that the kernel needs. shared: item-level arrays for every shard,
+    to which the graph's degrees are added. state: further rows, sent to the shard they belong to.
+    """
+    call = partial(_call_kernel, kernel=kernel, shipped=(graph.degrees, shared))
+    return _rows(graph, names, state).mapInArrow(call, PACKED_COLUMNS)
+
+
+def user_rows(
+    graph: ShardedGraph,
+    kernel: VectorKernel,
+    shared: Shipped,
+    names: Iterable[str],
+    state: DataFrame | None = None,
+) -> DataFrame:
+    """One vector a user, by `kernel(shard, shared)`: USER_COLUMNS, a job when it is used."""
+    call = partial(_call_for_users, kernel=kernel, shipped=(graph.degrees, shared))
+    needed = {*names, "user_ids", "indptr", "held_indptr"}
+    return _rows(graph, needed, state).mapInArrow(call, USER_COLUMNS)
+
+
+def _rows(graph: ShardedGraph, names: Iterable[str], state: DataFrame | None) -> DataFrame:
+    rows = graph.rows.where(F.col("name").isin(*names))
+    if state is None:
+        return rows
+    # A number of partitions that is given is kept: adaptive execution merges no shards.
+    return rows.unionByName(state).repartition(graph.n_shards, "shard_key")
+
+
+def item_sums(packed: DataFrame) -> Arrays:
+    """Sum the shards' arrays of the same name, chunk by chunk, in Spark; name -> the sum.
+
+    Shards are added in the order of their ids, in double precision, so that the order in which
+    tasks end changes nothing.
+    """
+    parts = packed.groupBy("name", "chunk").applyInPandas(_sum_chunk, _SUM_COLUMNS).toPandas()
+    sums: Arrays = {}
+    for name, chunks in parts.sort_values("chunk").groupby("name"):
+        flat = np.frombuffer(b"".join(chunks["data"]), dtype=np.float32)
+        width = int(chunks["width"].iloc[0])
+        sums[str(name)] = flat.reshape(-1, width) if width else flat
+    return sums
+
+
+def _sum_chunk(rows: pd.DataFrame) -> pd.DataFrame:
+    ordered = rows.sort_values("shard_id")
+    parts = (
+        np.frombuffer(data, dtype).astype(np.float64)
+        for data, dtype in zip(ordered["data"], ordered["dtype"], strict=True)
+    )
+    total = np.add.reduce(list(parts)).astype(np.float32)
+    first = ordered.iloc[0]
+    return pd.DataFrame(
+        {
+            "name": [first["name"]],
+            "chunk": [first["chunk"]],
+            "width": [first["width"]],
+            "data": [total.tobytes()],
+        }
+    )
+
+
+def _call_kernel(
+    batches: Iterable[pa.RecordBatch], *, kernel: Kernel, shipped: tuple[Shipped, ...]
+) -> Iterator[pa.RecordBatch]:
+    for shard_key, shard_id, shard in unpack(batches):
+        yield from pack(shard_key, shard_id, kernel(shard_id, shard, _loaded(shipped)))
+
+
+def _call_for_users(
+    batches: Iterable[pa.RecordBatch], *, kernel: VectorKernel, shipped: tuple[Shipped, ...]
+) -> Iterator[pa.RecordBatch]:
+    for _, shard_id, shard in unpack(batches):
+        vectors = kernel(shard, _loaded(shipped))
+        keys = unpack_texts(shard["user_ids"])
+        n_edges = np.diff(shard["indptr"]) + np.diff(shard["held_indptr"])
+        columns = [
+            pa.array(keys, pa.string()),
+            _lists(vectors),
+            pa.array([shard_id] * len(keys), pa.int32()),
+            pa.array(n_edges),
+        ]
+        names = ["key", "vector", "shard_id", "n_edges"]
+        yield from pa.Table.from_arrays(columns, names).to_batches(_USERS_PER_BATCH)
+
+
+def _loaded(shipped: tuple[Shipped, ...]) -> Arrays:
+    return {name: array for part in shipped for name, array in part.load().items()}
+
+
+def _gram_of_shard(_: int, shard: Arrays, shared: Arrays, *, scaling: Scaling) -> Arrays:
+    R = normalised(shard, shared, scaling)
+    return {"sum": R.T @ (R @ shared["Y"])}
+
+
+def _lists(vectors: np.ndarray) -> pa.ListArray:
+    """The rows of float32[n, d] as an Arrow list column, without a copy."""
+    values = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
+    offsets = np.arange(len(vectors) + 1, dtype=np.int32) * vectors.shape[1]
+    return pa.ListArray.from_arrays(pa.array(offsets), values)
+
+
+_OF_A_SHARD = re.compile(rf"{TrainingError.__name__}: shard (\d+): (.+)")
+
+
+@contextmanager
+def naming_the_shard() -> Iterator[None]:
+    """Re-raise a shard's TrainingError from a Spark job within the block, as one line."""
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        found = _OF_A_SHARD.search(str(error))
+        if found is None:
+            raise
+        raise TrainingError(found.group(2).strip(), int(found.group(1))) from None

@@ -1,0 +1,1 @@
+"""What one worker computes: NumPy, SciPy and torch, no Spark."""

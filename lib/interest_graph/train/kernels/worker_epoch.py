@@ -1,0 +1,204 @@
+"""What one shard does in one round of LightGCN. No Spark here."""
+
+from __future__ import annotations
+
+import math
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from interest_graph.arrays import Arrays
+from interest_graph.device import device_of_shard, keep_freed_memory
+from interest_graph.train.kernels.lightgcn import (
+    ShardModel,
+    array,
+    dump_shard,
+    first_state,
+    load_shard,
+)
+from interest_graph.train.kernels.losses import Batch, Objective, Pool
+from interest_graph.train.kernels.negative_sampling import Sampler, chances_of, slices
+from interest_graph.train.kernels.ranking import mean_ndcg, of_unit_length, sample_users
+from interest_graph.train.kernels.sparse import csr, normalised
+
+if TYPE_CHECKING:
+    import torch
+
+
+STATE_NAMES = (
+    "users",
+    "own",
+    "user_mean",
+    "user_square",
+    "item_mean",
+    "item_square",
+    "n_steps",
+)
+
+_REPORT = ("loss", "seconds", "peak_memory_mb", "ndcg_sum", "n_validation_users")
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """What every shard does in a round.
+
+    number: the round, from 1; n_passes: times that a shard sees all its edges;
+    start_scale: root mean square of the first vectors; validation_users: at most so many a shard;
+    negatives: how they are drawn; n_negatives: size of softmax's pool; n_candidates: drawn for
+    each pair, the hardest of which is the negative of bpr; dropout: share of the edges that a pass
+    leaves out of the propagation; precision: of softmax's products, as Torch names it.
+    """
+
+    n_layers: int
+    n_passes: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+    start_scale: float
+    validation_k: int
+    validation_users: int
+    objective: Objective = field(default_factory=Objective)
+    negatives: str = "uniform"
+    n_negatives: int = 1
+    n_candidates: int = 1
+    dropout: float = 0.0
+    precision: str = "highest"
+    number: int = 0
+
+
+def start_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: EpochPlan) -> Arrays:
+    """The state before the first round: users' vectors, and the shard's part of the layers.
+
+    shared: items float32[items, d]; users_from float32[items, d], whose projection R^ @ users_from
+    is where users start, or, without it, users start at random.
+    """
+    R = normalised(shard, shared)
+    n_items, dimension = shared["items"].shape
+    if "users_from" in shared:
+        users = R @ shared["users_from"]
+    else:
+        rng = np.random.default_rng((plan.seed, shard_id))
+        users = plan.start_scale * rng.standard_normal((R.shape[0], dimension), dtype=np.float32)
+    state = first_state(users.astype(np.float32), n_items, plan.n_layers)
+    nothing = np.zeros_like(state["own"])
+    first = {"items": shared["items"], "totals": nothing}
+    model = load_shard(R, state, first, device_of_shard(shard_id))
+    return dump_shard(model)
+
+
+def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: EpochPlan) -> Arrays:
+    """Measure the shard as the last round left it, then train it for one round.
+
+    shard: the graph's arrays and the last state; shared: items, totals and degrees.
+    Returns the new state, `delta` (what the shard adds to the items' vectors) and a log; the same
+    arguments give the same result, so a task may be tried again.
+    """
+    started = time.monotonic()
+    keep_freed_memory()
+    R = normalised(shard, shared)
+    model = load_shard(R, shard, shared, device_of_shard(shard_id))
+    ndcg_sum, n_users = _measure(model, shard, plan)
+    with _multiplying(plan.precision):
+        loss = _train(model, shard, shared, shard_id, plan)
+    delta = array(model.items) - shared["items"]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    report = np.array([loss, time.monotonic() - started, memory, ndcg_sum, n_users])
+    return {**dump_shard(model), "delta": delta, f"log_{shard_id}": report}
+
+
+def report_of(log: np.ndarray) -> dict[str, float]:
+    """A shard's log by name: loss, seconds, peak_memory_mb, ndcg_sum, n_validation_users."""
+    return dict(zip(_REPORT, map(float, log), strict=True))
+
+
+@contextmanager
+def _multiplying(precision: str) -> Iterator[None]:
+    """Products of float32 at this precision; the worker's next task may need its own."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def _train(
+    model: ShardModel, shard: Arrays, shared: Arrays, shard_id: int, plan: EpochPlan
+) -> float:
+    """The mean loss of the passes; stops at the first loss that is not finite."""
+    rng = np.random.default_rng((plan.seed, plan.number, shard_id))
+    chances = chances_of(plan.negatives, shared["degrees"])
+    sampler = Sampler(shard["indptr"], shard["items"], len(model.items), chances)
+    losses: list[float] = []
+    for _ in range(plan.n_passes):
+        with model.dropping(plan.dropout, rng):
+            for batch in _batches(sampler, plan, rng, model.items.device):
+                losses.append(model.step(batch, plan.objective, plan.learning_rate).item())
+                if not math.isfinite(losses[-1]):
+                    return losses[-1]
+    return float(np.mean(losses)) if losses else 0.0
+
+
+def _batches(
+    sampler: Sampler, plan: EpochPlan, rng: np.random.Generator, device: torch.device
+) -> Iterator[Batch]:
+    """One pass over the shard's edges."""
+    import torch
+
+    users, positives = sampler.edges(rng)
+    wants_pool = plan.objective.loss == "softmax"
+    negatives = None if wants_pool else _candidates(sampler, users, plan.n_candidates, rng)
+    for part in slices(len(users), plan.batch_size):
+        if negatives is not None:
+            drawn, shared = negatives[part], None
+        else:
+            drawn, shared = _pool(sampler, users[part], plan.n_negatives, rng, device)
+        ids = (users[part], positives[part], drawn)
+        whose, those, lacked = (torch.from_numpy(numbers).to(device) for numbers in ids)
+        yield Batch(whose, those, lacked, shared)
+
+
+def _candidates(
+    sampler: Sampler, users: np.ndarray, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Items that the users lack: int64[users], or int64[users, n] where n is above 1."""
+    if n == 1:
+        return sampler.negatives(users, rng)
+    return sampler.negatives(np.repeat(users, n), rng).reshape(-1, n)
+
+
+def _pool(
+    sampler: Sampler, users: np.ndarray, size: int, rng: np.random.Generator, device: torch.device
+) -> tuple[np.ndarray, Pool]:
+    """Items drawn for all pairs of a batch, and which of its users have them."""
+    import torch
+
+    drawn, log_odds = sampler.pool(size, rng)
+    distinct, firsts, owners = np.unique(users, return_index=True, return_inverse=True)
+    arrays = (firsts, owners, sampler.seen(distinct, drawn), log_odds.astype(np.float32))
+    return drawn, Pool(*[torch.from_numpy(array).to(device) for array in arrays])
+
+
+def _measure(model: ShardModel, shard: Arrays, plan: EpochPlan) -> tuple[float, int]:
+    """Sum of NDCG over the shard's validation users, and their number."""
+    n_held_out = np.diff(shard["held_indptr"])
+    users = sample_users(n_held_out, at_most=plan.validation_users, seed=plan.seed)
+    if not len(users):
+        return 0.0, 0
+    final_users, final_items = model.propagate()
+    U, V = array(final_users), array(final_items)
+    if plan.objective.similarity == "cosine":
+        V = of_unit_length(V)  # a user's length does not change the order
+    n_items = len(V)
+    seen, held_out = csr(shard, n_items), csr(shard, n_items, "held_")
+    mean = mean_ndcg(
+        lambda rows: U[rows] @ V.T, seen, held_out, n_held_out, users, plan.validation_k
+    )
+    return mean * len(users), len(users)

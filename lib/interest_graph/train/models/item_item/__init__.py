@@ -1,0 +1,1 @@
+"""Item-item models: one recipe each on a common base."""

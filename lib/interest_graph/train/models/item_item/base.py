@@ -1,0 +1,178 @@
+"""Models whose item-item weights come from all edges at once, in workers within a byte budget."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from scipy import sparse
+
+from interest_graph.config.models import ValidationConfig
+from interest_graph.config.train import TrainConfig
+from interest_graph.errors import TrainingError
+from interest_graph.partition_keys import keys_of_partitions
+from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges, with_validation
+from interest_graph.train.fitted import ITEM_WEIGHT_COLUMNS, FittedModel
+from interest_graph.train.kernels.item_item import ITEMS_PER_BLOCK
+from interest_graph.train.kernels.matrix import Interactions, read_interactions, weight_batches
+from interest_graph.train.kernels.ranking import mean_ndcg, sample_users
+from interest_graph.train.tuning.validation import TRIAL_COLUMNS, Trial, log_of
+
+# (R, items, **settings) -> weights, one row for each of the items.
+Kernel = Callable[..., sparse.csr_matrix]
+KernelSettings = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a worker computes weights from the whole matrix R.
+
+    kernel: of item_item.py; rows: whether it returns rows of the src or of the dst items;
+    bytes_needed: peak of one worker for a graph of that size; is_divisible: whether several workers
+    may take a part of the items each.
+    """
+
+    kernel: Kernel
+    rows: Literal["src", "dst"]
+    bytes_needed: Callable[[EdgeCounts], float]
+    is_divisible: bool = True
+
+    def weights(
+        self, matrix: sparse.csr_matrix, part: int, n_parts: int, settings: KernelSettings
+    ) -> sparse.csr_matrix:
+        """W [src, dst] with the weights of every n_parts-th item from number `part` on."""
+        n_items = matrix.shape[1]
+        items = np.arange(part, n_items, n_parts)
+        cells = self.kernel(matrix, items, **settings).tocoo()
+        own, other = items[cells.row], cells.col
+        places = (own, other) if self.rows == "src" else (other, own)
+        return sparse.csr_matrix((cells.data, places), shape=(n_items, n_items), dtype=np.float32)
+
+
+def blockwise_bytes(counts: EdgeCounts, *, kept: int, bytes_per_edge: int = 150) -> float:
+    """Edges as ids and as matrices, one block of products, and the `kept` weights of each item."""
+    per_item = 24 * (ITEMS_PER_BLOCK + kept)
+    return bytes_per_edge * counts.n_edges + per_item * counts.n_items
+
+
+@dataclass(frozen=True)
+class WholeMatrixModel:
+    """A model that a recipe computes.
+
+    candidates: settings of its kernel to compare on the validation pairs; the first are used where
+    there are none; trials: how the candidates fared.
+    """
+
+    spark: SparkSession
+    config: TrainConfig
+    name: str
+    recipe: Recipe
+    candidates: tuple[KernelSettings, ...]
+    trials: tuple[Trial, ...] = ()
+
+    def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
+        """Choose settings on the validation pairs, if any, then fit to all pairs."""
+        self._require_memory(count_edges(edges))
+        tuned = self.tuned(edges, validation) if validation is not None else self
+        weights = tuned._weights(all_pairs(edges, validation))
+        log = log_of(self.spark, self.name, tuned.trials)
+        return FittedModel(self.name, item_weights=weights, log=log)
+
+    def tuned(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel:
+        """This model with the one candidate that ranks the validation pairs best."""
+        if len(self.candidates) == 1:
+            return self
+        self._require_memory(count_edges(edges))
+        compute = partial(
+            _try_candidates,
+            recipe=self.recipe,
+            candidates=self.candidates,
+            validation=self.config.validation,
+            seed=self.config.seed,
+        )
+        pairs = with_validation(edges, validation).repartition(1)
+        rows = pairs.mapInArrow(compute, TRIAL_COLUMNS).collect()  # one row a candidate
+        trials = tuple(Trial(**row.asDict()) for row in rows)
+        best = max(trials, key=lambda trial: (trial.metric, -trial.trial))
+        return replace(self, candidates=(self.candidates[best.trial],), trials=trials)
+
+    def _weights(self, pairs: DataFrame) -> DataFrame:
+        """ITEM_WEIGHT_COLUMNS, the items being shared out to as many workers as there are slots."""
+        n_parts = self.spark.sparkContext.defaultParallelism if self.recipe.is_divisible else 1
+        keys = keys_of_partitions(n_parts)
+        parts = F.explode(F.array([F.lit(key) for key in keys])).alias("part")
+        copies = pairs.select("*", F.lit(False).alias("is_held_out"), parts).repartition(
+            n_parts, "part"
+        )
+        settings = self.candidates[0]
+        compute = partial(_weight_batches, recipe=self.recipe, settings=settings, keys=keys)
+        weights = copies.mapInArrow(compute, ITEM_WEIGHT_COLUMNS)
+        # Worked out once, though read by the table writer, the top-k and a blend.
+        return weights.persist(StorageLevel.MEMORY_AND_DISK)
+
+    def fits(self, counts: EdgeCounts) -> bool:
+        """Whether a worker's budget allows for a graph of that size."""
+        return self.recipe.bytes_needed(counts) <= self.config.worker_mb * 2**20
+
+    def _require_memory(self, counts: EdgeCounts) -> None:
+        if not self.fits(counts):
+            needed, allowed = self.recipe.bytes_needed(counts) / 2**20, self.config.worker_mb
+            raise TrainingError(
+                f"{self.name} needs about {needed:,.0f} MB in one worker for {counts.n_items:,} "
+                f"items; train.worker_mb is {allowed:,}: raise it or choose another model"
+            )
+
+
+def _weight_batches(
+    batches: Iterator[pa.RecordBatch], *, recipe: Recipe, settings: KernelSettings, keys: list[int]
+) -> Iterator[pa.RecordBatch]:
+    received = [batch for batch in batches if batch.num_rows]
+    if not received:
+        return
+    part = keys.index(received[0]["part"][0].as_py())
+    interactions = read_interactions(received)
+    weights = recipe.weights(interactions.matrix, part, len(keys), settings)
+    yield from weight_batches(weights, interactions.items)
+
+
+def _try_candidates(
+    batches: Iterator[pa.RecordBatch],
+    *,
+    recipe: Recipe,
+    candidates: tuple[KernelSettings, ...],
+    validation: ValidationConfig,
+    seed: int,
+) -> Iterator[pa.RecordBatch]:
+    interactions = read_interactions(batches)
+    for number, settings in enumerate(candidates):
+        started = time.monotonic()
+        weights = recipe.weights(interactions.matrix, 0, 1, settings)
+        metric = validation_ndcg(interactions, weights, validation, seed)
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        trial = Trial(number, metric, time.monotonic() - started, peak_mb)
+        yield pa.RecordBatch.from_pylist([vars(trial)])
+
+
+def validation_ndcg(
+    interactions: Interactions, weights: sparse.csr_matrix, validation: ValidationConfig, seed: int
+) -> float:
+    """Mean NDCG on the held-out pairs of a sample of users when R @ W ranks the unseen items."""
+    users = sample_users(interactions.n_held_out, at_most=validation.users, seed=seed)
+    seen = interactions.matrix
+    return mean_ndcg(
+        lambda block: (seen[block] @ weights).toarray(),
+        seen,
+        interactions.held_out,
+        interactions.n_held_out,
+        users,
+        validation.k,
+    )

@@ -1,0 +1,138 @@
+"""How evenly the shards are cut, how much they share, and what memory a worker will need."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from interest_graph.arrays import Arrays, shipping
+from interest_graph.errors import ConfigError
+from interest_graph.train.distributed.all_reduce import item_sums, run_on_shards
+from interest_graph.train.distributed.sharded_graph import ShardedGraph
+from interest_graph.train.sharding.memory_model import Costs
+
+PARTITION_COLUMNS = """
+    shard_id INT, n_users BIGINT, n_edges BIGINT, n_items BIGINT, expected_mb DOUBLE,
+    imbalance DOUBLE, replication DOUBLE, shared_edges DOUBLE, n_hubs BIGINT, hubs ARRAY<STRING>"""
+
+# An item that this share of all users know is in every shard, whatever the order.
+_HUB_SHARE = 0.1
+_LISTED_HUBS = 20
+
+
+@dataclass(frozen=True)
+class ShardSize:
+    """A shard's users, edges and distinct items."""
+
+    shard_id: int
+    n_users: int
+    n_edges: int
+    n_items: int
+
+
+@dataclass(frozen=True)
+class PartitionReport:
+    """The partition of a graph into shards.
+
+    No edge is cut: a user's edges stay together, what is shared are items. costs: of the work that
+    the shards are for; shared_edges: share of the edges whose item lies in several shards;
+    hubs: the items that a tenth of all users know or more, best known first.
+    """
+
+    shards: tuple[ShardSize, ...]
+    n_items: int
+    costs: Costs
+    shared_edges: float = 0.0
+    hubs: tuple[str, ...] = ()
+
+    @property
+    def replication(self) -> float:
+        """Shards that an item is in, on average."""
+        return sum(shard.n_items for shard in self.shards) / self.n_items
+
+    @property
+    def imbalance(self) -> float:
+        """Bytes of the largest shard by the mean; 1 is perfect."""
+        return max(self._relative(shard) for shard in self.shards)
+
+    def worker_mb(self, shard: ShardSize) -> float:
+        """Memory that a worker is expected to need for the shard, in MiB."""
+        return self.costs.worker_mb(shard.n_users, shard.n_edges, self.n_items)
+
+    def require_memory(self, budget_mb: float) -> None:
+        """Raise ConfigError when a shard would not fit its worker."""
+        largest = max(self.shards, key=self.worker_mb)
+        needed = self.worker_mb(largest)
+        if needed > budget_mb:
+            raise ConfigError(
+                "train.worker_mb",
+                f"shard {largest.shard_id} needs about {needed:.0f} MB of the {budget_mb:.0f} MB; "
+                "use more shards (train.n_shards: null) or a smaller dimension",
+            )
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Rows of PARTITION_COLUMNS: one a shard, and one of the whole, whose shard_id is -1."""
+        hubs = len(self.hubs), list(self.hubs[:_LISTED_HUBS])
+        whole = ShardSize(
+            shard_id=-1,
+            n_users=sum(shard.n_users for shard in self.shards),
+            n_edges=sum(shard.n_edges for shard in self.shards),
+            n_items=self.n_items,
+        )
+        expected = max(map(self.worker_mb, self.shards))
+        return [
+            *(
+                (*astuple(s), self.worker_mb(s), self._relative(s), *[None] * 4)
+                for s in self.shards
+            ),
+            (*astuple(whole), expected, self.imbalance, self.replication, self.shared_edges, *hubs),
+        ]
+
+    def _relative(self, shard: ShardSize) -> float:
+        sizes = [self.costs.shard_bytes(s.n_users, s.n_edges) for s in self.shards]
+        return self.costs.shard_bytes(shard.n_users, shard.n_edges) / float(np.mean(sizes))
+
+
+def report_partition(graph: ShardedGraph, costs: Costs) -> PartitionReport:
+    """Count each shard's users, edges and items, and the items that shards share; two jobs."""
+    with shipping(graph.spark, {}) as nothing:
+        counted = run_on_shards(graph, _count, nothing, ["indptr", "items"])
+        is_size = F.col("name") == "size"
+        sizes = counted.where(is_size).select("shard_id", "data").collect()  # one row a shard
+        counts = item_sums(counted.where(~is_size))
+    by_id = [(shard_id, np.frombuffer(size, np.int64).tolist()) for shard_id, size in sorted(sizes)]
+    known, n_shards = counts["n_edges"], counts["n_shards"]
+    return PartitionReport(
+        shards=tuple(ShardSize(shard_id, *size) for shard_id, size in by_id),
+        n_items=len(graph.items),
+        costs=costs,
+        shared_edges=float(known[n_shards > 1].sum() / known.sum()),
+        hubs=_hubs(graph, known),
+    )
+
+
+def partition_frame(graph: ShardedGraph, balance: PartitionReport) -> DataFrame:
+    """The balance as PARTITION_COLUMNS."""
+    return graph.spark.createDataFrame(balance.rows(), PARTITION_COLUMNS)
+
+
+def _hubs(graph: ShardedGraph, n_users: np.ndarray) -> tuple[str, ...]:
+    """n_users: of each item."""
+    best_known = np.argsort(-n_users, kind="stable")
+    hubs = best_known[n_users[best_known] >= _HUB_SHARE * graph.n_users]
+    return tuple(graph.items.ids[item] for item in hubs)
+
+
+def _count(_: int, shard: Arrays, shared: Arrays) -> Arrays:
+    """By item its edges in the shard and whether it has any; the shard's ShardSize but its id."""
+    n_edges = np.bincount(shard["items"], minlength=len(shared["degrees"])).astype(np.float32)
+    size = [len(shard["indptr"]) - 1, len(shard["items"]), np.count_nonzero(n_edges)]
+    return {
+        "n_edges": n_edges,
+        "n_shards": (n_edges > 0).astype(np.float32),
+        "size": np.array(size, np.int64),
+    }

@@ -1,0 +1,52 @@
+"""A round counts once it is recorded; rounds of other settings are not resumed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from interest_graph.train.distributed.checkpoint import Checkpoints
+
+
+def commit(checkpoints, number):
+    checkpoints.commit(number, {"items": np.full(3, float(number))}, {"metrics": {}})
+
+
+def test_the_last_committed_round_is_resumed(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "run", "settings")
+    assert checkpoints.resume() is None
+
+    for number in range(3):
+        commit(checkpoints, number)
+
+    assert checkpoints.resume()["last"] == 2
+    np.testing.assert_array_equal(checkpoints.items(2)["items"], [2, 2, 2])
+
+
+def test_other_settings_start_afresh(tmp_path):
+    old = Checkpoints(tmp_path / "run", "old")
+    old.resume()
+    commit(old, 4)
+
+    assert Checkpoints(tmp_path / "run", "new").resume() is None
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_an_unrecorded_round_is_not_resumed(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "run", "settings")
+    checkpoints.resume()
+    commit(checkpoints, 1)
+    (tmp_path / "run" / "round-00002" / "shards").mkdir(parents=True)
+
+    assert checkpoints.resume()["last"] == 1
+
+
+def test_only_needed_rounds_are_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "run", "settings")
+    checkpoints.resume()
+    for number in range(5):
+        commit(checkpoints, number)
+
+    checkpoints.forget_all_but(4, 1)
+
+    left = sorted(path.name for path in (tmp_path / "run").glob("round-*"))
+    assert left == ["round-00001", "round-00004"]

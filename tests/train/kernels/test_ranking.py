@@ -1,0 +1,63 @@
+"""Ranking quality against scikit-learn and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics import ndcg_score
+
+from interest_graph.train.kernels.ranking import mean_ndcg, of_unit_length, sample_users, top_items
+
+
+def test_mean_ndcg_agrees_with_scikit_learn():
+    rng = np.random.default_rng(4)
+    scores = rng.normal(size=(40, 60)).astype(np.float32)
+    relevant = rng.random((40, 60)) < 0.1
+    relevant[:, 0] = True
+    users, nothing_seen = np.arange(40), sparse.csr_matrix((40, 60))
+
+    ours = mean_ndcg(
+        lambda rows: scores[rows],
+        nothing_seen,
+        sparse.csr_matrix(relevant),
+        relevant.sum(axis=1),
+        users,
+        k=10,
+    )
+
+    assert abs(ours - ndcg_score(relevant, scores, k=10)) < 1e-6
+
+
+def test_seen_items_are_not_ranked_and_unknown_ones_count_as_misses():
+    seen, held_out = sparse.csr_matrix([[1, 0, 0]]), sparse.csr_matrix([[0, 1, 0]])
+
+    found = mean_ndcg(
+        lambda _: np.array([[3.0, 2.0, 1.0]], dtype=np.float32),
+        seen,
+        held_out,
+        np.array([2]),
+        np.array([0]),
+        k=2,
+    )
+
+    assert abs(found - 1 / (1 + 1 / np.log2(3))) < 1e-6
+
+
+def test_top_items_are_in_order():
+    assert top_items(np.array([[0.1, 0.9, 0.5, 0.7]]), 3).tolist() == [[1, 3, 2]]
+
+
+def test_sample_of_users_is_seeded_and_only_of_users_with_pairs():
+    counts = np.arange(100) % 3
+
+    sample = sample_users(counts, at_most=20, seed=1)
+
+    assert (counts[sample] > 0).all()
+    assert sample.tolist() == sample_users(counts, at_most=20, seed=1).tolist()
+
+
+def test_rows_get_length_one_and_rows_of_zeros_stay():
+    found = of_unit_length(np.array([[3.0, 4.0], [0.0, 0.0]], dtype=np.float32))
+
+    np.testing.assert_allclose(found, [[0.6, 0.8], [0.0, 0.0]], rtol=1e-6)
+    assert found.dtype == np.float32
