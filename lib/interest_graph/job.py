@@ -64,7 +64,7 @@ class Run:
     @property
     def root(self) -> str:
         """The folder or URL under which everything beside the tables is kept."""
-        return absolute(self.settings.warehouse.table_root)
+        return absolute(self.spark, self.settings.warehouse.table_root)
 
     @property
     def input_versions(self) -> dict[str, int]:

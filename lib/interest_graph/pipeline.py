@@ -15,13 +15,13 @@ from interest_graph import tables
 from interest_graph.config import Settings, load_settings
 from interest_graph.contract import Table
 from interest_graph.errors import ConfigError, one_line
-from interest_graph.filesystem import FileSystem, absolute, is_url, require_writable
 from interest_graph.job import Job, Run
 from interest_graph.memory import PeakMemory
 from interest_graph.progress import console
 from interest_graph.registry import find_job, stages
-from interest_graph.session import open_session
+from interest_graph.session import open_session, set_checkpoint_folder
 from interest_graph.store import Store
+from interest_graph.table_root import prepare_root, try_before_start
 
 
 class Pipeline:
@@ -47,19 +47,16 @@ class Pipeline:
     ) -> Pipeline:
         """Open a pipeline from a YAML file, for notebooks and the command line.
 
-        Of several files a later one overrides those before it. Settings are validated, and the
-        warehouse is tried, before Spark starts.
+        Of several files a later one overrides those before it. Settings are validated, and a local
+        warehouse is tried, before Spark starts; one at a URL before a table is touched.
         """
         settings = load_settings(config, overrides)
-        root = settings.warehouse.table_root
-        if settings.warehouse.catalog is None:
-            require_writable(root)
-        checkpoints = f"{absolute(root)}/_checkpoints"
-        spark = open_session(
-            settings.project, checkpoint_root=checkpoints, settings=spark_settings, verbose=verbose
-        )
-        if is_url(root) and settings.warehouse.catalog is None:
-            FileSystem(spark).require_reachable(absolute(root))
+        warehouse = settings.warehouse
+        if warehouse.catalog is None:
+            try_before_start(warehouse.table_root, spark_settings)
+        spark = open_session(settings.project, settings=spark_settings, verbose=verbose)
+        root = prepare_root(spark, warehouse.table_root)
+        set_checkpoint_folder(spark, f"{root}/_checkpoints")
         # The only place that reads the clock: stages get the time as a parameter.
         moment = as_of or settings.as_of or datetime.now(UTC).replace(microsecond=0)
         return cls(settings, spark, moment)

@@ -66,7 +66,7 @@ def _graph_of(run: Run, version: str) -> GraphTables | None:
 def report_path(run: Run) -> str:
     """Where the page lies: beside the tables unless `report.path` says otherwise."""
     given = run.settings.report.path
-    return absolute(given) if given else f"{run.root}/report.html"
+    return absolute(run.spark, given) if given else f"{run.root}/report.html"
 
 
 def example_lists(run: Run, n_users: int) -> Rows:
