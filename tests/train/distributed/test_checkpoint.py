@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from interest_graph.folders import LocalFolder
+from interest_graph.folders import LocalFolder, open_folder
 from interest_graph.train.distributed.checkpoint import Checkpoints
 
 
@@ -62,3 +62,19 @@ def test_only_needed_rounds_are_kept(tmp_path):
 
     left = sorted(path.name for path in (tmp_path / "run").glob("round-*"))
     assert left == ["round-00001", "round-00004"]
+
+
+def test_rounds_at_a_url_are_resumed_by_another_process(spark, remote):
+    first = Checkpoints(open_folder(spark, f"{remote}/run"), "settings")
+    assert first.resume() is None
+    for number in range(3):
+        commit(first, number)
+    first.forget_all_but(2, 1)
+
+    second = Checkpoints(open_folder(spark, f"{remote}/run"), "settings")
+
+    assert second.resume()["last"] == 2
+    np.testing.assert_array_equal(second.items(1)["items"], [1, 1, 1])
+    assert second.shards_path(2) == f"{remote}/run/round-00002/shards"
+    with pytest.raises(FileNotFoundError):
+        second.items(0)

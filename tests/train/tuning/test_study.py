@@ -12,7 +12,7 @@ import pytest
 
 from interest_graph.config import TuneConfig
 from interest_graph.errors import ConflictError
-from interest_graph.folders import LocalFolder
+from interest_graph.folders import LocalFolder, open_folder
 from interest_graph.train.tuning.study import (
     COMPLETE,
     FAILED,
@@ -38,7 +38,8 @@ def metric_of(settings):
 
 def go_on(folder, until, drop=()):
     """Run trials until there are so many; at the places in `drop` the process ends in mid-trial."""
-    with open_study(LocalFolder(folder), "s", CONFIG) as study:
+    folder = LocalFolder(folder) if isinstance(folder, Path) else folder
+    with open_study(folder, "s", CONFIG) as study:
         while study.n_finished < until:
             draw = study.draw()
             if draw.place in drop:
@@ -98,6 +99,28 @@ def test_a_second_process_is_refused(tmp_path):
         open_study(LocalFolder(tmp_path), "s", CONFIG),
     ):
         pass
+
+
+def test_a_study_at_a_url_goes_on_in_another_process(spark, remote):
+    go_on(open_folder(spark, remote), until=2, drop=(1,))
+
+    killed, again = go_on(open_folder(spark, remote), until=2)[1:]
+
+    assert (killed.outcome.state, again.outcome.state) == (INTERRUPTED, COMPLETE)
+    assert killed.settings == again.settings
+    assert open_folder(spark, remote).names() == ["study.db"]
+
+
+def test_of_two_processes_at_a_url_the_one_that_comes_second_to_write_is_refused(spark, remote):
+    with open_study(open_folder(spark, remote), "s", CONFIG) as first:
+        draw = first.draw()
+        with open_study(open_folder(spark, remote), "s", CONFIG) as second:
+            with pytest.raises(ConflictError, match="study s: another process works on it"):
+                first.finish(draw, Outcome(COMPLETE, 0.5))
+            second.finish(second.draw(), Outcome(COMPLETE, 0.6))
+
+    found = go_on(open_folder(spark, remote), until=1)
+    assert [tried.outcome.metric for tried in found] == [None, 0.6]
 
 
 def test_a_trial_below_the_median_of_its_round_ends(tmp_path):
