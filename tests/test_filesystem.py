@@ -13,11 +13,11 @@ from interest_graph.folders import LocalFolder, RemoteFolder, open_folder
 NAME = "a folder, with: signs/a file=1 %20.txt"
 
 
-@pytest.fixture(params=["local", "remote"])
+@pytest.fixture(params=["local", "file", "remote"])
 def root(request, tmp_path):
-    """A folder of either kind."""
-    if request.param == "local":
-        return str(tmp_path / "here")
+    """A folder of each kind."""
+    if request.param != "remote":
+        return {"local": "", "file": "file:"}[request.param] + str(tmp_path / "here")
     return request.getfixturevalue("remote")
 
 
@@ -140,7 +140,7 @@ def test_both_kinds_of_folder_hold_the_same(spark, root):
 
 
 def test_a_local_folder_is_used_in_place(spark, tmp_path):
-    folder = open_folder(spark, f"file:{tmp_path}/w")
+    folder = open_folder(spark, f"{tmp_path}/x/../w")
 
     folder.local("a").write_text("1")
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pyspark.sql import SparkSession
 
-from interest_graph.filesystem import FileSystem, absolute, work_folder
+from interest_graph.filesystem import FileSystem, absolute, is_url, work_folder
 
 
 class Folder(Protocol):
@@ -49,8 +49,8 @@ class Folder(Protocol):
 def open_folder(spark: SparkSession, path: str) -> Folder:
     """The folder at a path or URL; it need not exist yet."""
     path = absolute(spark, path)
-    root = FileSystem(spark).local_path(path)
-    return LocalFolder(root) if root is not None else RemoteFolder(spark, path)
+    is_local = not is_url(path) and FileSystem(spark).is_local(path)
+    return LocalFolder(Path(path)) if is_local else RemoteFolder(spark, path)
 
 
 @dataclass(frozen=True)

@@ -65,12 +65,14 @@ def write_settings(folder: Path) -> Path:
         "as_of": "2024-02-01T00:00:00Z",
         "warehouse": {"table_root": ROOT},
         "sources": [
-            {"name": "clicks", "path": f"{raw}/clicks*.csv", "columns": events},
-            {"name": "things", "kind": "items", "path": f"{raw}/items.csv", "columns": things},
+            {"name": "a", "path": f"{raw}/clicks*.csv", "columns": events, "action": "click"},
+            {"name": "b", "kind": "items", "path": f"{raw}/items.csv", "columns": things},
         ],
         "train": {"dimension": 8, "max_rounds": N_ROUNDS, "patience": N_ROUNDS},
         "evaluate": {"splits": [{"kind": "random"}], "k": [5]},
         "tune": {"model": "item_knn", "n_trials": 2, "space": SPACE},
+        "report": {"path": f"s3a://{BUCKET}/pages/report.html"},
+        "generate": {"path": f"s3a://{BUCKET}/made", "events": 60, "users": 10, "days": 1},
         "maintain": {"retention_hours": 0, "allow_short_retention": True},
     }
     path = folder / "pipeline.yaml"
@@ -182,13 +184,21 @@ def test_after_maintenance_all_is_up_to_date(lake):
     assert lake.pipeline.run_all() == [job.name for job in stages() if job.always]
 
 
-def test_the_report_and_nothing_else_lies_beside_the_tables(lake, server):
-    page = server.get("warehouse/report.html").decode()
+def test_the_report_is_written_to_its_url(lake, server):
+    assert "<html" in server.get("pages/report.html").decode()[:2000].lower()
 
-    assert "<html" in page[:2000].lower()
+
+def test_a_log_is_made_at_a_url(lake, server):
+    lake.pipeline.run("generate")
+
+    assert [key for key in server.keys("made/events/") if key.endswith(".txt")]
+    assert [key for key in server.keys("made/items/") if key.endswith(".csv")]
+
+
+def test_nothing_but_tables_stays_under_the_root(lake, server):
     found = FileSystem(lake.pipeline.spark).names(ROOT)
     schemas = {name.split(".")[0] for name in tables.ALL_TABLES}
-    assert set(found) - schemas <= {"report.html", "_checkpoints", "_training"}
+    assert set(found) - schemas <= {"_checkpoints", "_training"}
     assert server.keys("warehouse/_training/") in ([], ["warehouse/_training/"])
 
 
@@ -295,7 +305,8 @@ def test_a_store_that_does_not_answer_is_one_line(s3):
 
 
 def test_a_source_in_no_bucket_is_one_line(s3):
-    source = SourceConfig(name="clicks", path="s3a://nobody/*.csv", columns={"user_id": "u"})
+    columns = {"item_id": "i"}
+    source = SourceConfig(name="b", kind="items", path="s3a://nobody/*.csv", columns=columns)
 
-    with pytest.raises(DataError, match=r"^source clicks: s3a://nobody/\*.csv cannot be listed \("):
+    with pytest.raises(DataError, match=r"^source b: s3a://nobody/\*.csv cannot be listed \("):
         list_files(s3, source)
