@@ -44,6 +44,7 @@ class Server:
         """The answer to a request."""
         request = Request(f"{self.url}/{path}", content, method=method)
         request.add_header("Content-Type", "application/octet-stream")
+        request.add_header("Authorization", "AWS key:text")  # looked at only after reset-auth
         with urlopen(request, timeout=30) as answer:
             return bytes(answer.read())
 
