@@ -1,4 +1,4 @@
-"""Models by name; a model's module is imported when it is asked for."""
+"""Models by name. A model's module is imported when the model is made."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pyspark.sql import SparkSession
 
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
-from interest_graph.train.fitted import Listener, Model, Reporting
+from interest_graph.train.fitted import Listener, Model, TrainsInRounds
 
-# Imported on use: Torch alone takes seconds, and most runs need one model.
+# As text, not imported here: importing torch takes seconds, and most runs need one model.
 _MAKERS = {
     "popularity": "baselines:Popularity",
     "item_knn": "item_item.recipes:item_knn",
@@ -33,16 +33,16 @@ def make_model(
     work_dir: str,
     listener: Listener | None = None,
 ) -> Model:
-    """The model called `name`, ready to be fitted; its checkpoints go to the folder work_dir.
+    """Make the model called `name`; its checkpoints go to the folder work_dir.
 
-    listener: told of the rounds of a model that trains in rounds. Raises ConfigError for a name
-    that is not in MODEL_NAMES.
+    listener: called after each round of a model that trains in rounds, else ignored.
+    Raises ConfigError for a name that is not in MODEL_NAMES.
     """
     if name not in _MAKERS:
         raise ConfigError("train.model", f"unknown model {name!r}", MODEL_NAMES)
     module, _, maker = _MAKERS[name].partition(":")
     make = getattr(import_module(f"interest_graph.train.models.{module}"), maker)
     model: Model = make(spark, config, work_dir)
-    if listener is not None and isinstance(model, Reporting):
-        return model.reporting(listener)
+    if listener is not None and isinstance(model, TrainsInRounds):
+        return model.with_listener(listener)
     return model

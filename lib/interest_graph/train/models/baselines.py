@@ -17,7 +17,7 @@ from interest_graph.train.tuning.validation import Trial, log_of, rank_held_out
 
 
 class Popularity:
-    """Vectors of length 1: an item's is the number of its users, a user's is 1."""
+    """score(u, i) = number of users of item i: vectors [n_users] for items and [1.0] for users."""
 
     name = "popularity"
 
@@ -25,7 +25,10 @@ class Popularity:
         pass
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
-        """Count each item's users, those of the validation pairs included."""
+        """Count each item's users in edges and validation pairs.
+
+        Raises TrainingError without edges.
+        """
         count_edges(edges)
         pairs = all_pairs(edges, validation)
         n_users = F.countDistinct("user_id").cast("float")
@@ -39,7 +42,7 @@ _ID_PARTITIONS = 8
 
 
 class Candidate(Section):
-    """Settings of one factorisation."""
+    """Settings of one factorisation; MLlib's names are rank, alpha and regParam."""
 
     rank: int
     alpha: float
@@ -48,10 +51,11 @@ class Candidate(Section):
 
 @dataclass(frozen=True)
 class Als:
-    """Implicit-feedback ALS: confidence 1 + alpha * weight, one vector a user and an item.
+    """Matrix factorisation of implicit feedback, with confidence 1 + alpha * weight, by MLlib.
 
     Hu, Koren, Volinsky, Collaborative filtering for implicit feedback datasets, ICDM 2008.
-    candidates: settings to compare on the validation pairs; the first is used without any.
+    candidates: settings to compare on the validation pairs; without such pairs the first is used.
+    trials: metrics of the candidates, once they have been compared.
     """
 
     config: TrainConfig
@@ -60,7 +64,10 @@ class Als:
     name: str = "als"
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
-        """Choose settings on the validation pairs, if any, then fit to all pairs."""
+        """Choose settings on the validation pairs, if any, then fit to edges and validation pairs.
+
+        Raises TrainingError without edges.
+        """
         count_edges(edges)
         tuned = self.tuned(edges, validation) if validation is not None else self
         pairs = all_pairs(edges, validation)
@@ -75,7 +82,7 @@ class Als:
         )
 
     def tuned(self, edges: DataFrame, validation: DataFrame) -> Als:
-        """This model with the one candidate that ranks the validation pairs best."""
+        """This model with only the candidate whose NDCG on the validation pairs is highest."""
         if len(self.candidates) == 1:
             return self
         alone = [replace(self, candidates=(candidate,)) for candidate in self.candidates]
@@ -103,7 +110,7 @@ class Als:
 
 
 def als(_spark: SparkSession, config: TrainConfig, _work_dir: str) -> Als:
-    """The model with every combination of the configured ranks, alphas and regularisations."""
+    """ALS with a candidate for every combination of the configured rank, alpha, regularization."""
     settings = config.als
     grid = product(settings.rank, settings.alpha, settings.regularization)
     candidates = (Candidate(rank=r, alpha=a, regularization=reg) for r, a, reg in grid)
@@ -111,9 +118,11 @@ def als(_spark: SparkSession, config: TrainConfig, _work_dir: str) -> Als:
 
 
 def _numbers(pairs: DataFrame, column: str) -> DataFrame:
-    """Each id of `column` with a 32-bit number of its own, the same each time, as MLlib wants it.
+    """Number the distinct ids of `column`, because MLlib takes 32-bit integers only.
 
-    The numbers interleave the sorted partitions, so that no single task sees all ids.
+    `column` is user_id or item_id; the result has it and the number as user or item. The ids are
+    numbered within hash partitions (number = row * partitions + partition), so that no single task
+    sorts all ids.
     """
     parts = pairs.select(column).distinct().repartition(_ID_PARTITIONS, column)
     long_id = F.monotonically_increasing_id()  # partition << 33 | row
@@ -124,6 +133,6 @@ def _numbers(pairs: DataFrame, column: str) -> DataFrame:
 
 
 def _vectors(factors: DataFrame, numbers: DataFrame, name: str) -> DataFrame:
-    """MLlib's factors by our ids: key, vector."""
+    """MLlib's factors (id, features) as key (our id), vector; `numbers` as from `_numbers`."""
     named = factors.join(numbers, factors["id"] == numbers[name])
     return named.select(F.col(f"{name}_id").alias("key"), F.col("features").alias("vector"))
