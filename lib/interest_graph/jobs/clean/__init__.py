@@ -79,7 +79,7 @@ def _clean(
 
 
 def _write_facts(run: Run, records: DataFrame, region: clean_plan.Region) -> dict[str, int]:
-    row_counts = RowCounts(due=region.is_written)
+    row_counts = RowCounts(in_scope=region.is_written)
     with run.phase("cleaning"):
         distinct = _distinct(run, _by_user(run, records, row_counts), row_counts)
         facts = _in_sessions(run, _of_people(run, distinct, row_counts), row_counts)
@@ -95,7 +95,7 @@ def _by_user(run: Run, records: DataFrame, row_counts: RowCounts) -> DataFrame:
         return row_counts.count(records.drop("user_agent").repartition("user_id"), "accepted")
     marked = bots.mark_crawlers(records).repartition("user_id")
     reasons = bots.drop_reason_of_crawlers(row_counts.count(marked, "accepted"))
-    return row_counts.drop(row_counts.watch(reasons), [bots.CRAWLER])
+    return row_counts.drop_marked(row_counts.note_users(reasons), [bots.CRAWLER])
 
 
 def _of_people(run: Run, events: DataFrame, row_counts: RowCounts) -> DataFrame:
@@ -103,17 +103,17 @@ def _of_people(run: Run, events: DataFrame, row_counts: RowCounts) -> DataFrame:
     rules = run.settings.clean.bots
     if rules is None:
         return events
-    return row_counts.drop(row_counts.watch(bots.mark_bots(events, rules)), bots.RULES)
+    return row_counts.drop_marked(row_counts.note_users(bots.mark_bots(events, rules)), bots.RULES)
 
 
 def _list_bots(
     run: Run, records: DataFrame, region: clean_plan.Region, row_counts: RowCounts
 ) -> None:
     """Write silver.bots: a second look at the few buckets of users that hold a bot."""
-    rules, buckets = run.settings.clean.bots, row_counts.buckets()
+    rules, buckets = run.settings.clean.bots, row_counts.noted_buckets()
     if rules is None or not (buckets or run.store.exists(tables.BOTS)):
         return
-    again = RowCounts(due=region.is_written)
+    again = RowCounts(in_scope=region.is_written)
     suspects = records.where(bucket_of("user_id").isin(buckets) if buckets else F.lit(False))
     marked = bots.mark_bots(_distinct(run, _by_user(run, suspects, again), again), rules)
     found = marked.select("user_id", "event_date", "drop_reason")
@@ -134,10 +134,11 @@ def _looks_for_crawlers(run: Run) -> bool:
 
 def _distinct(run: Run, rows: DataFrame, row_counts: RowCounts) -> DataFrame:
     if any("event_id" in source.columns for source in run.settings.event_sources):
-        rows = row_counts.drop(deduplicate.mark_repeated_ids(rows), [deduplicate.DUPLICATE_ID])
+        repeated_ids = deduplicate.mark_repeated_ids(rows)
+        rows = row_counts.drop_marked(repeated_ids, [deduplicate.DUPLICATE_ID])
     retry_seconds = run.settings.clean.retry_seconds
     repeats = deduplicate.mark_repeated_events(rows, retry_seconds=retry_seconds)
-    once = row_counts.drop(repeats, [deduplicate.DUPLICATE_EVENT, deduplicate.RETRY])
+    once = row_counts.drop_marked(repeats, [deduplicate.DUPLICATE_EVENT, deduplicate.RETRY])
     return deduplicate.with_event_id(once)
 
 
@@ -148,7 +149,7 @@ def _in_sessions(run: Run, events: DataFrame, row_counts: RowCounts) -> DataFram
     least_user, least_item = config.min_user_events, config.min_item_events
     if max(least_user, least_item) > 1:
         marked = min_support.mark_low_support(sessions, min_user=least_user, min_item=least_item)
-        sessions = row_counts.drop(marked, [min_support.LOW_USER, min_support.LOW_ITEM])
+        sessions = row_counts.drop_marked(marked, [min_support.LOW_USER, min_support.LOW_ITEM])
     return row_counts.count(sessions, "kept")
 
 
