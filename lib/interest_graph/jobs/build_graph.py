@@ -40,8 +40,8 @@ def run(run: Run) -> None:
         with run.phase("pruning and projecting"):
             pruned = keep(prune_edges(before, as_of=run.as_of, config=config))
             edges = keep(_connect(run, inputs, pruned))
-        with run.phase("structure") as tell:
-            structure = describe(described_edges(edges, config), config, tell=tell)
+        with run.phase("structure") as report:
+            structure = describe(described_edges(edges, config), config, report=report)
             shapes = shapes_of(before, pruned, edges, structure, config)
         with run.phase("writing the graph"):
             vertices = _vertices(inputs, before, edges)
