@@ -283,7 +283,7 @@ def test_a_crash_before_the_account_is_settled_is_made_good(clean, undisturbed, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(clean_plan, "settle", crash)
+        patched.setattr(clean_plan, "record_batches", crash)
         with pytest.raises(KeyboardInterrupt):
             clean({"day1": DAYS[1]})
 

@@ -38,7 +38,7 @@ def reach_of(config: CleanConfig) -> Reach:
     return Reach((0, 1), (-1, 0)) if config.retry_seconds else Reach((0, 0), (0, 0))
 
 
-def spread(days: Iterable[date], reach: tuple[int, int]) -> set[date]:
+def widen(days: Iterable[date], reach: tuple[int, int]) -> set[date]:
     """Widen a set of days: every day with all days at offsets reach[0] to reach[1] from it."""
     return {day + timedelta(days=n) for day in days for n in range(reach[0], reach[1] + 1)}
 
