@@ -1,7 +1,7 @@
 """From raw behaviour logs in a data lake to recommendations in the same lake.
 
-Frames in, frames out: the functions named here are those that the jobs chain. Modules are loaded
-when a name is first used, so that importing the package costs nothing.
+The functions listed here take and return DataFrames; they are those that the jobs are made of. A
+module is imported when one of its names is first used, which keeps importing the package fast.
 """
 
 from __future__ import annotations

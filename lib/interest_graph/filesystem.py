@@ -1,7 +1,8 @@
-"""Files beside the tables, wherever these are: a local folder, or anything that Hadoop reads.
+"""Files other than tables, in a local folder or on any file system that Hadoop supports.
 
-Local work files lie under Spark's local directory; what must outlive the run goes through Hadoop's
-file system to the folder of the tables (s3a, abfss, gs, dbfs, hdfs, a Unity Catalog volume).
+Temporary files are under Spark's local directory. Files that outlive a run are written with
+Hadoop's file system to the folder of the tables (s3a, abfss, gs, dbfs, hdfs, a Unity Catalog
+volume).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def absolute(root: str) -> str:
 
 
 def work_folder(spark: SparkSession) -> Path:
-    """A folder of the driver's host that goes with the session, under Spark's local directory."""
+    """A folder on the driver's host, under Spark's local directory; deleted with the session."""
     folder = spark.sparkContext._temp_dir
     return Path(folder)
 
@@ -50,7 +51,7 @@ def require_writable(root: str) -> None:
 
 
 class FileSystem:
-    """Whole files by path, on the file system that the path's scheme or Hadoop's default names."""
+    """Reads and writes whole files; the scheme of a path, or Hadoop's default, decides where."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._spark = spark
@@ -63,11 +64,11 @@ class FileSystem:
         return bool(system.exists(place))
 
     def names(self, folder: str) -> list[str]:
-        """Names of the entries of a folder, in order; none where there is no folder."""
+        """Names of the entries of a folder, sorted; empty if there is no such folder."""
         system, place = self._open(folder)
         if not system.exists(place):
             return []
-        # One text for all: to ask the JVM for every name takes a millisecond each.
+        # As one text: a call to the JVM for each name takes a millisecond.
         paths = self._jvm.org.apache.hadoop.fs.FileUtil.stat2Paths(system.listStatus(place))
         listing = str(self._jvm.org.apache.commons.lang3.ArrayUtils.toString(paths))[1:-1]
         # Every path is a whole URI, so a comma before a scheme ends the one before it.
@@ -75,7 +76,7 @@ class FileSystem:
         return sorted(entry.rsplit("/", 1)[-1] for entry in entries)
 
     def read(self, path: str) -> bytes:
-        """The content of a small file. Raises FileNotFoundError."""
+        """The content of a small file. Raises FileNotFoundError if there is none."""
         system, place = self._open(path)
         if not system.exists(place):
             raise FileNotFoundError(path)
@@ -86,9 +87,10 @@ class FileSystem:
             stream.close()
 
     def write(self, path: str, content: bytes) -> None:
-        """Replace a small file; a reader sees the old content or the new.
+        """Write a small file atomically: readers see the old content or the new.
 
-        An object store shows a file once it is closed; elsewhere a part is written, then renamed.
+        On a local disk by writing another file and renaming it; an object store shows a file only
+        once it is closed.
         """
         local = self.local_path(path)
         if local is not None:
@@ -105,7 +107,7 @@ class FileSystem:
             stream.close()
 
     def upload(self, source: Path, path: str) -> None:
-        """Replace the file at `path` by a local one, which is taken away."""
+        """Move a local file to `path`, replacing what is there."""
         local = self.local_path(path)
         if local is not None:
             local.parent.mkdir(parents=True, exist_ok=True)
@@ -120,19 +122,19 @@ class FileSystem:
         system.copyToLocalFile(False, place, self._path(target.as_uri()), True)
 
     def delete(self, path: str) -> None:
-        """Delete a file, or a folder with all that it holds; nothing happens where none is."""
+        """Delete a file, or a folder with its content; does nothing if there is none."""
         system, place = self._open(path)
         system.delete(place, True)
 
     def local_path(self, path: str) -> Path | None:
-        """The path as Python's, where it lies on the driver's disk."""
+        """The path as a local one if it is on the driver's disk, else None."""
         system, place = self._open(path)
         if str(system.getUri().getScheme()) != "file":
             return None
         return Path(str(place.toUri().getPath()))
 
     def require_reachable(self, root: str) -> None:
-        """Raise ConfigError when the store of a URL cannot be asked: no bucket, key or JAR."""
+        """Raise ConfigError when a URL cannot be accessed: no such bucket, no key, no JAR."""
         try:
             self.exists(root)
         except Py4JJavaError as error:
