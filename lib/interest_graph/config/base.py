@@ -1,4 +1,4 @@
-"""What every section of the configuration has in common."""
+"""The base class of all sections of the configuration."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A frozen group of settings; unknown keys are refused, defaults are validated."""
+    """A frozen group of settings; unknown keys are errors, defaults are validated too."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
