@@ -11,10 +11,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph import tables
-from interest_graph.config import Settings
 from interest_graph.errors import ConflictError
 from interest_graph.events import bots, deduplicate, min_support
-from interest_graph.events.caps import with_fitted_caps
 from interest_graph.events.near_duplicates import with_canonical_items
 from interest_graph.events.row_counts import RowCounts, bucket_of
 from interest_graph.events.sessions import add_sessions
@@ -33,7 +31,7 @@ def run(run: Run) -> None:
 
     Raises ConflictError when concurrent runs keep writing silver.interactions.
     """
-    run.settings = _with_caps(run)
+    run.settings = clean_plan.with_caps(run)
     aliases = clean_plan.write_aliases(run)
     with interpreting(run.spark):
         batches = clean_plan.batches_to_clean(run, aliases)
@@ -51,16 +49,6 @@ def run(run: Run) -> None:
         run.pin()
         batches = clean_plan.batches_to_clean(run, aliases, again=batches.new)
     raise ConflictError("clean: another run keeps writing silver.interactions")
-
-
-def _with_caps(run: Run) -> Settings:
-    """The settings of this run, with the fitted caps of silver.value_caps as fixed ones."""
-    clean = run.settings.clean
-    if not clean.fitted_caps:
-        return run.settings
-    table = run.read_if_written(tables.VALUE_CAPS)
-    fitted = table.collect() if table is not None else []  # a row an action
-    return run.settings.model_copy(update={"clean": with_fitted_caps(clean, fitted)})
 
 
 def _clean(

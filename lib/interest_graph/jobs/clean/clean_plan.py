@@ -11,7 +11,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph import tables
+from interest_graph.config import Settings
 from interest_graph.errors import ConfigError, DataError
+from interest_graph.events.caps import with_fitted_caps
 from interest_graph.events.near_duplicates import aliases_of, near_duplicate_pairs
 from interest_graph.events.reprocess_window import (
     batches_with,
@@ -76,6 +78,16 @@ class Region:
         return (
             records if self.batches is None else records.where(F.col("batch_id").isin(self.batches))
         )
+
+
+def with_caps(run: Run) -> Settings:
+    """The settings of this run, with the fitted caps of silver.value_caps as fixed ones."""
+    clean = run.settings.clean
+    if not clean.fitted_caps:
+        return run.settings
+    table = run.read_if_written(tables.VALUE_CAPS)
+    fitted = table.collect() if table is not None else []  # a row an action
+    return run.settings.model_copy(update={"clean": with_fitted_caps(clean, fitted)})
 
 
 def write_aliases(run: Run) -> DataFrame | None:
