@@ -1,4 +1,4 @@
-"""The command line: `interest-graph <step> --config FILE`, and the spark-submit entry points."""
+"""The command line: `interest-graph JOB --config FILE`, and the spark-submit entry points."""
 
 from __future__ import annotations
 

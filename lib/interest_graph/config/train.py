@@ -24,7 +24,7 @@ from interest_graph.config.models import (
     ValidationConfig,
 )
 
-# Settings of train that shape no result, and may hold secrets: no part of names or lineage.
+# Sections of train that do not decide a result and may hold secrets: not in digests or lineage.
 NO_RESULT = {"mlflow"}
 
 
@@ -40,7 +40,7 @@ class SpectralConfig(Section):
 
 
 class MlflowConfig(Section):
-    """Where parameters, rounds and results of a run are logged to as well; needs the extra."""
+    """MLflow server to log parameters, rounds and results to; needs the mlflow extra."""
 
     # such as sqlite:///mlflow.db or https://host; null: environment variable MLFLOW_TRACKING_URI
     tracking_uri: SecretStr | None = None  # secret, as it may hold a password
@@ -97,5 +97,5 @@ class TrainConfig(Section):
     mlflow: MlflowConfig | None = None  # null: nothing is logged there
 
     def decisive(self) -> dict[str, Any]:
-        """The settings that shape a result, as JSON takes them."""
+        """The settings that decide a result, as JSON values."""
         return self.model_dump(mode="json", exclude=NO_RESULT)

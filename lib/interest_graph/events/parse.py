@@ -1,9 +1,9 @@
-"""Reads input files into records: one STRING column a mapped name, the rest as JSON.
+"""Reads input files into records: a STRING column for each mapped name, the rest as JSON.
 
-Every record keeps its file and its position: Spark's row number within the read, which grows along
-a file and equals the line's index (from 0) where a file is read alone and in one piece. It costs no
-shuffle and is the same whenever the same files are read with the same split size; nothing but
-the pointer from a refused record to its file depends on it.
+Every record has its file and a position: Spark's row number within the read. It increases along a
+file, and equals the line's index from 0 if the file is read alone and in one split. It needs no
+shuffle and is the same whenever the same files are read with the same split size. Only the
+reference from a refused record to its file uses it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def read_records(
 
 
 def _one_item_each(records: DataFrame, source: SourceConfig) -> DataFrame:
-    """A record for each item of a list, numbered anew."""
+    """Turn a record with a list of items into one record an item, with new positions."""
     if source.explode is None:
         return records
     items = F.split("item_id", re.escape(source.explode))
@@ -149,7 +149,7 @@ def _read_json(spark: SparkSession, source: SourceConfig, schema: SourceSchema) 
 
 
 def _rest(fields: Column, source: SourceConfig) -> Column:
-    """The fields of an object that the mapping takes none of; null where it takes all."""
+    """The fields of a JSON object that are not mapped; null if all are."""
     whole = sorted({column for column in source.columns.values() if "." not in column})
     if not whole:
         return fields

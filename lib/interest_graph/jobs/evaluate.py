@@ -1,4 +1,4 @@
-"""silver.interactions -> gold.metrics: ranking quality on hold-outs, beside baselines."""
+"""silver.interactions -> gold.metrics: ranking quality of the model and baselines on hold-outs."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Keep = Callable[[DataFrame], DataFrame]
 
 
 @dataclass(frozen=True)
-class Exam:
-    """What every model of one split gets.
+class SplitInputs:
+    """The inputs of all models on one split.
 
-    edges, validation: user_id, item_id, weight, parts of the pruned train graph; histories: the
-    train items of the users asked about; hold_out: user_id, item_id; n_users: those asked about;
-    n_items: train catalogue.
+    edges, validation: user_id, item_id, weight, parts of the pruned train graph; hold_out: user_id,
+    item_id, test pairs of users with a train part; histories: train items of these users; n_users:
+    their number; n_items: items of the train graph.
     """
 
     split: Split
@@ -55,13 +55,13 @@ def run(run: Run) -> None:
     for config in run.settings.evaluate.splits:
         with cache_scope(run.spark) as keep:
             with run.phase(f"{config.name}: splitting"):
-                exam = _prepare(run, make_split(interactions, config, run.as_of), keep)
-            rows += _examine(run, exam, keep) if exam else []
+                inputs = _prepare(run, make_split(interactions, config, run.as_of), keep)
+            rows += _evaluate_split(run, inputs, keep) if inputs else []
     run.store.replace(tables.METRICS, run.spark.createDataFrame(rows, tables.METRICS.schema))
 
 
-def _prepare(run: Run, split: Split, keep: Keep) -> Exam | None:
-    """The split as models take it; None when nobody has both a train and a hold-out part."""
+def _prepare(run: Run, split: Split, keep: Keep) -> SplitInputs | None:
+    """The inputs of the models; None if no user has both a train and a test part."""
     train, test = keep(split.train.select("*")), keep(split.test)
     split = Split(split.name, train, test, split.as_of)
     for name, n_rows in count_unknown(split).items():
@@ -72,11 +72,13 @@ def _prepare(run: Run, split: Split, keep: Keep) -> Exam | None:
     if n_users == 0 or n_items == 0:
         console.print(f"{split.name}: left out, no user has both a train and a hold-out part")
         return None
-    config = run.settings.train  # the same recipe as the train job's
+    config = run.settings.train  # held out as in the train job
     edges, validation = hold_out_edges(weighed, config.validation.fraction, config.seed)
     everyone = gather_all_histories(weighed, interactions=train)
     histories = everyone.join(hold_out.select("user_id"), on="user_id", how="left_semi")
-    return Exam(split, keep(edges), keep(validation), keep(histories), hold_out, n_users, n_items)
+    return SplitInputs(
+        split, keep(edges), keep(validation), keep(histories), hold_out, n_users, n_items
+    )
 
 
 def _count_distinct(frame: DataFrame, column: str) -> int:
@@ -90,40 +92,40 @@ def _weigh(run: Run, split: Split) -> DataFrame:
     return user_item_pairs(prune_edges(weigh.to_graph_edges(weighed), as_of=until, config=config))
 
 
-def _examine(run: Run, exam: Exam, keep: Keep) -> list[tuple[Any, ...]]:
+def _evaluate_split(run: Run, inputs: SplitInputs, keep: Keep) -> list[tuple[Any, ...]]:
     """Rows of gold.metrics, every model under the same protocol."""
     ours = run.settings.train.model
     lists: dict[str, DataFrame] = {}
     seconds: dict[str, float] = {}
     for model in dict.fromkeys([ours, *run.settings.evaluate.baselines]):
-        with run.phase(f"{exam.split.name}: {model}"):
-            started, folder = time.monotonic(), _work_dir(run, exam, model)
-            lists[model] = keep(_recommend(run, exam, model, folder))
+        with run.phase(f"{inputs.split.name}: {model}"):
+            started, folder = time.monotonic(), _work_dir(run, inputs, model)
+            lists[model] = keep(_recommend(run, inputs, model, folder))
             lists[model].count()
             seconds[model] = time.monotonic() - started
             FileSystem(run.spark).delete(folder)
     ks = run.settings.evaluate.k
     named = [frame.withColumn("model", F.lit(model)) for model, frame in lists.items()]
     everyone = reduce(DataFrame.unionByName, named)
-    scores = keep(score_users(everyone, exam.hold_out, list(lists), ks))
-    counts = {"n_users": exam.n_users, "n_items": exam.n_items}
-    judged = compare_models(scores, everyone, ours=ours, ks=ks, **counts)
+    scores = keep(score_users(everyone, inputs.hold_out, list(lists), ks))
+    counts = {"n_users": inputs.n_users, "n_items": inputs.n_items}
+    compared = compare_models(scores, everyone, ours=ours, ks=ks, **counts)
     columns = tables.METRICS.column_names
     rows = []
-    with run.phase(f"{exam.split.name}: measuring"):
-        for row in judged.collect():  # models x measures x list lengths: a few hundred rows
-            facts = row.asDict() | {"split": exam.split.name, "as_of": exam.split.as_of}
+    with run.phase(f"{inputs.split.name}: measuring"):
+        for row in compared.collect():  # models x measures x list lengths: a few hundred rows
+            facts = row.asDict() | {"split": inputs.split.name, "as_of": inputs.split.as_of}
             facts |= {"is_ours": row.model == ours, "seconds": seconds[row.model]}
             rows.append(tuple(facts[name] for name in columns))
     return rows
 
 
-def _recommend(run: Run, exam: Exam, name: str, folder: str) -> DataFrame:
+def _recommend(run: Run, inputs: SplitInputs, name: str, folder: str) -> DataFrame:
     """The longest list asked for, train items excluded."""
     model = make_model(name, run.spark, run.settings.train, folder)
-    fitted = model.fit(exam.edges, exam.validation)
+    fitted = model.fit(inputs.edges, inputs.validation)
     return top_k(
-        exam.histories,
+        inputs.histories,
         k=max(run.settings.evaluate.k),
         user_vectors=fitted.user_vectors,
         item_vectors=fitted.item_vectors,
@@ -131,10 +133,10 @@ def _recommend(run: Run, exam: Exam, name: str, folder: str) -> DataFrame:
     )
 
 
-def _work_dir(run: Run, exam: Exam, name: str) -> str:
+def _work_dir(run: Run, inputs: SplitInputs, name: str) -> str:
     """Where training keeps its rounds: a killed evaluation resumes, a changed one does not."""
     sections = run.settings.model_dump(mode="json", include={"train", "graph", "evaluate"})
-    split = [exam.split.name, exam.split.as_of.isoformat()]
+    split = [inputs.split.name, inputs.split.as_of.isoformat()]
     decisive = digest([sections, split, run.input_identities], 16)
     return f"{run.root}/_training/evaluate-{name}-{decisive}"
 

@@ -1,4 +1,4 @@
-"""Every table -> the same table in fewer, larger files; files that nobody needs are removed."""
+"""All tables -> the same tables in fewer, larger files, without files that are no longer needed."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def graph_filter(
     Exponents of degrees: user weakens users with long histories, src frequent items of a history,
     dst frequent items among the scored. Shen et al., How powerful is graph convolution for
     recommendation?, CIKM 2021 (all 1/2); Park et al., Turbo-CF, SIGIR 2024 (other exponents).
-    sharpening: time for which the filtered scores are sharpened by the same filter (sharpening.py).
+    sharpening: time for which the scores are sharpened by the same filter (krylov.sharpened).
     Keeps the `keep` weights of largest magnitude of each src item.
     """
     of_users, of_items = matrix.sum(axis=1), matrix.sum(axis=0)
