@@ -148,7 +148,7 @@ def _temporary_folder() -> Path:
     return folder
 
 
-# A round ships few files; older ones are dropped, so that their memory can be reclaimed.
+# A round ships few files; older ones are let go so that their pages can be reclaimed.
 @lru_cache(maxsize=8)
 def _load_verified(shipped: Shipped) -> Arrays:
     path = _local_copy(shipped)

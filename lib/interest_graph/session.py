@@ -69,7 +69,7 @@ def open_session(
 
 @contextmanager
 def interpreting(spark: SparkSession, *, small: bool = True) -> Iterator[None]:
-    """Run plans without compiling them, if `small`: that would take longer than the work itself."""
+    """Run the plans of small work as they are: to compile them takes longer than they run."""
     before = {key: spark.conf.get(key) for key in _INTERPRETED} if small else {}
     try:
         for key in before:

@@ -196,7 +196,7 @@ class Store:
         return (0, 0) if metrics is None else (metrics.numFilesRemoved, metrics.numFilesAdded)
 
     def vacuum(self, table: Table, *, hours: int) -> None:
-        """Delete files that were removed from the table more than `hours` ago, without a check."""
+        """Remove files that left the table more than `hours` ago; the caller vouches for them."""
         check = "spark.databricks.delta.retentionDurationCheck.enabled"
         with self._signed(), _setting(self.spark, check, "false"):
             self._delta(table).vacuum(hours)
@@ -310,7 +310,7 @@ def _differs(table: Table) -> Column:
 
 
 def _comparable(side: str, column: StructField) -> Column:
-    """The column, of a map its sorted entries: Spark cannot compare maps."""
+    """Spark compares no maps: their sorted entries stand for them."""
     value = F.col(f"{side}.{column.name}")
     return F.sort_array(F.map_entries(value)) if isinstance(column.dataType, MapType) else value
 

@@ -59,7 +59,7 @@ def run(run: Run) -> None:
     with newest as graph, nest_holdout(graph.edges, base) as pairs:
         study = _name_study(run, base, graph)
         search = Search(study, folder / study, graph.version, base, pairs)
-        _run_trials(run, search, started)
+        _go_on(run, search, started)
 
 
 def _tuning_folder(run: Run) -> Path:
@@ -76,7 +76,7 @@ def _name_study(run: Run, base: TrainConfig, graph: TrainingGraph) -> str:
     return digest([base.decisive(), config, graph.version, library_version()], 12)
 
 
-def _run_trials(run: Run, search: Search, started: float) -> None:
+def _go_on(run: Run, search: Search, started: float) -> None:
     """Run trials until the study has n_trials, record each when it ends, print the best."""
     config = run.settings.tune
     with open_study(search.folder, search.study, config) as study:

@@ -40,7 +40,7 @@ class FittedModel:
     partition: DataFrame | None = None
 
     def release(self) -> None:
-        """Unpersist the frames that fitting cached."""
+        """Let go of what fitting left in memory."""
         if self.item_weights is not None:
             self.item_weights.unpersist()
 

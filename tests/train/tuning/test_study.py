@@ -62,7 +62,7 @@ def test_an_interrupted_trial_keeps_its_row_and_its_place_is_drawn_again(tmp_pat
 def test_a_process_killed_in_mid_trial_neither_locks_nor_loses_the_study(tmp_path):
     go_on(tmp_path, until=1)
     code = (
-        "import sys, time; from pathlib import Path; from tests.train.tuning.test_study import *\n"
+        "import sys, time; from pathlib import Path; from tests.train.test_study import *\n"
         "with open_study(Path(sys.argv[1]), 's', CONFIG) as study:\n"
         "    draw = study.draw(); print(draw.place, flush=True); time.sleep(600)"
     )

@@ -162,11 +162,8 @@ _OF_A_SHARD = re.compile(rf"{TrainingError.__name__}: shard (\d+): (.+)")
 
 
 @contextmanager
-def unwrap_training_errors() -> Iterator[None]:
-    """Re-raise a worker's TrainingError that reaches the driver as a Spark error with a traceback.
-
-    The new error has the message and the shard_id; other errors of Spark pass unchanged.
-    """
+def naming_the_shard() -> Iterator[None]:
+    """Re-raise a shard's TrainingError from a Spark job within the block, as one line."""
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:

@@ -18,7 +18,7 @@ from interest_graph.errors import TrainingError
 from interest_graph.train.distributed.all_reduce import (
     item_sums,
     run_on_shards,
-    unwrap_training_errors,
+    naming_the_shard,
 )
 from interest_graph.train.distributed.array_codec import PACKED_COLUMNS
 from interest_graph.train.distributed.checkpoint import Checkpoints
@@ -148,7 +148,7 @@ class Trainer:
             path = self.checkpoints.shards_path(number)
             # Trained floats neither compress nor repeat: both encodings would only cost time.
             writer = rows.write.mode("overwrite").option("compression", "none")
-            with unwrap_training_errors():
+            with naming_the_shard():
                 writer.option("parquet.enable.dictionary", "false").parquet(path)
         exchanged = F.col("name").isin("own", "delta") | F.col("name").startswith(_LOG)
         return item_sums(self.shards(number).where(exchanged))
