@@ -15,11 +15,7 @@ from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.errors import TrainingError
-from interest_graph.train.distributed.all_reduce import (
-    item_sums,
-    run_on_shards,
-    naming_the_shard,
-)
+from interest_graph.train.distributed.all_reduce import item_sums, naming_the_shard, run_on_shards
 from interest_graph.train.distributed.array_codec import PACKED_COLUMNS
 from interest_graph.train.distributed.checkpoint import Checkpoints
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
