@@ -24,7 +24,7 @@ AXIS = {"gridcolor": RULE, "zerolinecolor": RULE, "linecolor": RULE, "automargin
 _LABEL_CHARACTERS = 34
 
 
-def funnel(steps: Sequence[tuple[str, int, bool]]) -> Figure:
+def row_count_bars(steps: Sequence[tuple[str, int, bool]]) -> Figure:
     """Horizontal bars of row counts. steps: (label, number of rows, whether they were kept)."""
     bars = {
         "type": "bar",

@@ -102,7 +102,11 @@ def _cleaning(counts: Mapping[str, int]) -> Section | None:
     )
     text = "Where the received records went; every one is kept, dropped or quarantined."
     return Section(
-        "cleaning", "Cleaning", text, {"cleaning": charts.funnel(steps)}, [table] if reasons else []
+        "cleaning",
+        "Cleaning",
+        text,
+        {"cleaning": charts.row_count_bars(steps)},
+        [table] if reasons else [],
     )
 
 
