@@ -34,11 +34,9 @@ _FEW_RECORDS = 100_000
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches of records by id.
+    """Batches by id. new, held: numbers of records, of batches to clean and of all batches.
 
-    new: number of records of each batch to clean; clean: days of each batch that is clean already;
-    settings: digest of what decides how records are cleaned; held: number of records of all
-    batches.
+    clean: days of each batch that is clean; settings: digest of what decides the cleaning.
     """
 
     new: dict[str, int]
@@ -47,10 +45,7 @@ class Batches:
     held: dict[str, int]
 
     def are_small(self, batches: Iterable[str] | None) -> bool:
-        """Whether these batches, None for all, have fewer than _FEW_RECORDS records.
-
-        Compiling Spark's plan to code then takes longer than running it interpreted.
-        """
+        """Whether these batches (None: all) have so few records that compiling a plan is slower."""
         chosen = self.held if batches is None else batches
         return sum(self.held.get(batch, 0) for batch in chosen) < _FEW_RECORDS
 
@@ -91,10 +86,7 @@ def with_caps(run: Run) -> Settings:
 
 
 def write_aliases(run: Run) -> DataFrame | None:
-    """Aliases of items that are listed twice, found anew if needed: item_id, canonical_id.
-
-    None when clean.same_items is not set or there are no items.
-    """
+    """Find items that are listed twice: item_id, canonical_id; None if same_items is not set."""
     config = run.settings.clean.same_items
     if config is None or not run.store.exists(tables.ITEMS):
         return None
@@ -145,14 +137,12 @@ def batches_to_clean(run: Run, aliases: DataFrame | None, again: Collection[str]
 
 def region_of(run: Run, batches: Batches, first_pass: FirstPass) -> Region:
     """The region to clean: all if no batch is clean, else the days that the new records affect."""
-    everything = F.lit(True)
     if not batches.clean:
-        return Region(None, None, everything, everything)
+        return Region(None, None, F.lit(True), F.lit(True))
     reach = reach_of(run.settings.clean)
-    days = {day for held in [*first_pass.days.values(), *batches.clean.values()] for day in held}
-    written = (
-        widen((day for held in first_pass.days.values() for day in held), reach.written) & days
-    )
+    new = {day for held in first_pass.days.values() for day in held}
+    known = new.union(*batches.clean.values())
+    written = widen(new, reach.written) & known
     read = widen(written, reach.read)
     again = batches_with(read, batches.clean)
     where = f"event_date IN ({_dates(written)})" if written else _NOTHING
@@ -233,10 +223,7 @@ def _digest_of(aliases: DataFrame | None) -> str:
 
 
 def _records_held(run: Run, sources: Collection[str]) -> dict[str, int]:
-    """Number of ingested records of these sources by batch.
-
-    Raises ConfigError when bronze.events has records of a source that is not configured.
-    """
+    """Ingested records by batch, of these sources. Raises ConfigError for unconfigured ones."""
     ledger = run.read(tables.FILES).where(F.col("status") == DONE)
     held = ledger.groupBy("source", "batch_id").agg(F.sum("n_rows").alias("n")).collect()
     _require_configured(run, {row.source for row in held})
