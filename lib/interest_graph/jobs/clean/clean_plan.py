@@ -52,10 +52,9 @@ class Batches:
 
 @dataclass(frozen=True)
 class Region:
-    """What a run reads and rewrites.
+    """What a run reads and rewrites. batches: to read; where: rows to replace; None for all.
 
-    batches: to read, None for all; where: predicate of the rows of silver.interactions to replace,
-    None for all; is_read, is_written: columns, true for records of days to read and to rewrite.
+    is_read, is_written: columns, true for records of the days to read and to rewrite.
     """
 
     batches: list[str] | None
