@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from interest_graph.config.base import Section
+from interest_graph.config.base import Section, known_or_plugin
 
 EdgeKind = Literal[
     "user_item", "item_item", "item_text", "user_user", "user_interest", "item_interest", "social"
@@ -43,6 +43,7 @@ class PruneConfig(Section):
     max_age_days: PositiveFloat | None = None  # edges whose last event is older go
     min_share: float = Field(default=0.0, ge=0, lt=1)  # of the weight of the user's heaviest edge
     max_p_value: float | None = Field(default=None, gt=0, le=1)  # disparity filter, of either end
+    extra: list[Annotated[str, known_or_plugin()]] = []  # rules of your own as module:attribute
     edges_per_item: PositiveInt | None = None  # heaviest edges kept per item
     min_core: NonNegativeInt = 0  # vertices below this core number go with their edges
     keep_connected: bool = False  # give back the heaviest edges that components need

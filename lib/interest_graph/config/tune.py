@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from interest_graph.config.base import Section
-from interest_graph.config.models import SourceName
+from interest_graph.config.models import ModelName
 
 # They say how trials are compared, what chance is, and who is told: not what a model is.
 _FIXED = ("train.validation", "train.seed", "train.mlflow")
@@ -57,7 +57,7 @@ class Range(Section):
 class TuneConfig(Section):
     """Which settings of train are tried; NDCG at train.validation.k on held-out pairs decides."""
 
-    model: Literal[SourceName, "blend"] | None = None  # null: that of train
+    model: ModelName | None = None  # null: that of train
     n_trials: PositiveInt = 20  # of one study, whichever run they were made in
     timeout_seconds: PositiveFloat | None = None  # no trial starts later; the next run goes on
     prune_after: NonNegativeInt | None = 3  # rounds before a trial below the median ends; null: off
