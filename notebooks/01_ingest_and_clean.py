@@ -3,8 +3,8 @@
 # MAGIC # 1. From log files to facts
 # MAGIC This notebook makes up the click log of a small shop, describes it in a YAML file, takes it
 # MAGIC in and cleans it. The other notebooks go on in the same folder. On a cluster, set the
-# MAGIC `folder` widget to a place that driver and executors share, for example a folder of a
-# MAGIC Unity Catalog volume.
+# MAGIC `folder` widget to a place that driver and executors share, for example a folder of a Unity
+# MAGIC Catalog volume.
 
 # COMMAND ----------
 
@@ -65,8 +65,8 @@ Path(folder, "input", "products.jsonl").write_text("\n".join(products) + "\n")
 
 # MAGIC %md
 # MAGIC ## The pipeline's settings
-# MAGIC A source needs no code: `columns` says which column of the log holds what. Every setting that
-# MAGIC is left out has a default.
+# MAGIC A source needs no code: `columns` says which column of the log holds what. Every setting
+# MAGIC that is left out has a default.
 
 # COMMAND ----------
 
@@ -96,9 +96,9 @@ Path(folder, "walk.yaml").write_text(settings)
 
 # MAGIC %md
 # MAGIC ## Ingest
-# MAGIC A `Pipeline` has the settings, the Spark session, the tables, and the as-of time, after which
-# MAGIC nothing is seen. A second run of `ingest` would take in nothing, because `bronze.files` lists
-# MAGIC the files that were taken in.
+# MAGIC A `Pipeline` has the settings, the Spark session, the tables, and the as-of time, after
+# MAGIC which nothing is seen. A second run of `ingest` would take in nothing, because
+# MAGIC `bronze.files` lists the files that were taken in.
 
 # COMMAND ----------
 
@@ -116,8 +116,8 @@ display(pipeline.read(tables.EVENTS).select("position", "user_id", "item_id", "a
 
 # MAGIC %md
 # MAGIC ## Clean
-# MAGIC Every record becomes a fact, or is counted as a duplicate, or is kept in `silver.quarantine`
-# MAGIC with the reasons why it was refused.
+# MAGIC Every record becomes a fact, or is counted as a duplicate, or is kept in
+# MAGIC `silver.quarantine` with the reasons why it was refused.
 
 # COMMAND ----------
 

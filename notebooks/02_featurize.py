@@ -19,8 +19,8 @@ pipeline.run("featurize")
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC A text that has not changed, by its `text_hash`, keeps its vector. Vectors have unit length, so
-# MAGIC their inner product is their cosine.
+# MAGIC A text that has not changed, by its `text_hash`, keeps its vector. Vectors have unit
+# MAGIC length, so their inner product is their cosine.
 
 # COMMAND ----------
 
@@ -30,7 +30,8 @@ display(features.selectExpr("item_id", "model", "text_hash", "size(vector) AS di
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC The same can be done with a DataFrame of your own: two functions take `text` and add `vector`.
+# MAGIC The same can be done with a DataFrame of your own: two functions take `text` and add
+# MAGIC `vector`.
 
 # COMMAND ----------
 

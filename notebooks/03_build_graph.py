@@ -1,8 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 3. From facts to the interest graph
-# MAGIC A user's interest in an item is the sum of the weights of their actions on it. The weight of an
-# MAGIC action halves every `half_life_days`. Run notebook 1 first, with the same folder.
+# MAGIC A user's interest in an item is the sum of the weights of their actions on it. The weight
+# MAGIC of an action halves every `half_life_days`. Run notebook 1 first, with the same folder.
 
 # COMMAND ----------
 
@@ -19,8 +19,8 @@ pipeline = Pipeline.open(f"{folder}/walk.yaml")
 
 # MAGIC %md
 # MAGIC ## One function
-# MAGIC `weigh_edges` takes and returns a DataFrame and writes nothing. With a shorter half-life, old
-# MAGIC events count less.
+# MAGIC `weigh_edges` takes and returns a DataFrame and writes nothing. With a shorter half-life,
+# MAGIC old events count less.
 
 # COMMAND ----------
 

@@ -1,9 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 4. From the graph to a model
-# MAGIC Users are divided into shards, each user with all of their edges. Each shard is trained by one
-# MAGIC Spark task. Between rounds, the shards exchange only what they learnt about the items. Run
-# MAGIC notebooks 1 and 3 first, with the same folder.
+# MAGIC Users are divided into shards, each user with all of their edges. Each shard is trained by
+# MAGIC one Spark task. Between rounds, the shards exchange only what they learnt about the items.
+# MAGIC Run notebooks 1 and 3 first, with the same folder.
 
 # COMMAND ----------
 
@@ -24,8 +24,8 @@ display(pipeline.read(tables.SHARDS).groupBy("shard_id").count())
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC Loss and validation metric of each round. A run that was killed goes on after its last finished
-# MAGIC round.
+# MAGIC Loss and validation metric of each round. A run that was killed goes on after its last
+# MAGIC finished round.
 
 # COMMAND ----------
 

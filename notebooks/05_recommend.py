@@ -1,9 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 5. From a model to recommendations
-# MAGIC Workers score every item for every user. Items that a user has already met are left out, and
-# MAGIC users without history get what is popular. Run notebooks 1, 3 and 4 first, with the same
-# MAGIC folder.
+# MAGIC Workers score every item for every user. Items that a user has already met are left out,
+# MAGIC and users without history get what is popular. Run notebooks 1, 3 and 4 first, with the
+# MAGIC same folder.
 
 # COMMAND ----------
 
