@@ -12,6 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _NAMES = {
+    "interest_graph.contract": ("Table",),
     "interest_graph.job": ("Job", "Run"),
     "interest_graph.pipeline": ("Pipeline",),
     "interest_graph.registry": ("all_jobs", "find_job"),
@@ -41,6 +42,7 @@ _NAMES = {
     "interest_graph.graph.versions": ("diff_communities", "diff_edges"),
     "interest_graph.graph.paths": ("followed_by", "hops_to", "personal_ranks"),
     "interest_graph.graph.vertices": ("vertices_of",),
+    "interest_graph.train.edges": ("all_pairs",),
     "interest_graph.train.fitted": ("FittedModel", "Model"),
     "interest_graph.train.registry": ("make_model",),
     "interest_graph.recommend.topk": ("gather_histories", "top_k"),

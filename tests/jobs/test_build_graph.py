@@ -181,7 +181,7 @@ def _check_queries_of_the_docs(spark, warehouse, duck):
 
 def _check_example_of_the_docs(pipeline):
     (code,) = _blocks("python")
-    names = {"job": pipeline}
+    names = {"pipeline": pipeline}
     exec(code, names)
     nearest = names["near"].orderBy("rank", ascending=False).first()
     assert nearest.id == "u:a"

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
-from interest_graph.config.base import Section
+from interest_graph.config.base import Section, known_or_plugin
+
+BaselineName = Annotated[str, known_or_plugin("popularity", "item_knn", "als")]
 
 
 class SplitConfig(Section):
@@ -48,7 +50,8 @@ class EvaluateConfig(Section):
         default=[SplitConfig(kind="random"), SplitConfig(kind="time")], min_length=1
     )
     k: list[PositiveInt] = Field(default=[10, 20], min_length=1)  # list lengths
-    baselines: list[Literal["popularity", "item_knn", "als"]] = ["popularity", "item_knn", "als"]
+    # also module:attribute of models of your own
+    baselines: list[BaselineName] = ["popularity", "item_knn", "als"]
 
 
 class ReportConfig(Section):

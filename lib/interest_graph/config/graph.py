@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from interest_graph.config.base import Section
+from interest_graph.config.base import Section, known_or_plugin
 
 EdgeKind = Literal[
     "user_item", "item_item", "item_text", "user_user", "user_interest", "item_interest", "social"
@@ -45,6 +45,7 @@ class PruneConfig(Section):
     min_share: float = Field(default=0.0, ge=0, lt=1)
     # disparity filter: edges are kept that are significant for their user or their item
     max_p_value: float | None = Field(default=None, gt=0, le=1)
+    extra: list[Annotated[str, known_or_plugin()]] = []  # rules of your own as module:attribute
     edges_per_item: PositiveInt | None = None  # heaviest edges kept per item
     min_core: NonNegativeInt = 0  # edges of vertices with a lower core number are dropped
     keep_connected: bool = False  # keep a maximum spanning forest, so that no component splits

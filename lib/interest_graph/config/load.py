@@ -18,6 +18,8 @@ from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
 
 _SECRET = "mlflow"
+# Settings of earlier versions, and what they are called now.
+_RENAMED = {"graph.worker_megabytes": "graph.worker_mb"}
 
 
 def load_settings(
@@ -121,6 +123,8 @@ def _first_problem(error: ValidationError) -> ConfigError:
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     key = ".".join(str(part) for part in first["loc"]) or "settings"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if key in _RENAMED:
+        return ConfigError("settings", f"{key} is now {_RENAMED[key]}{more}")
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"])
         near = get_close_matches(str(first["loc"][-1]), known, n=1)

@@ -6,15 +6,25 @@ without validation pairs the first.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from interest_graph.config.base import Section
+from interest_graph.config.base import Section, known_or_plugin
 
-SourceName = Literal[
-    "popularity", "item_knn", "als", "ease", "local_ease", "graph_filter", "spectral", "lightgcn"
-]
+SINGLE_MODELS = (
+    "popularity",
+    "item_knn",
+    "als",
+    "ease",
+    "local_ease",
+    "graph_filter",
+    "spectral",
+    "lightgcn",
+)
+# A model's name, or the module:attribute of a user's own; a blend is no source of a blend.
+SourceName = Annotated[str, known_or_plugin(*SINGLE_MODELS)]
+ModelName = Annotated[str, known_or_plugin(*SINGLE_MODELS, "blend")]
 
 
 class ItemKnnConfig(Section):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from interest_graph.config.base import Section
+from interest_graph.config.base import Section, known_or_plugin
 
 EVENT_COLUMNS = ("event_id", "user_id", "item_id", "action", "event_time", "value", "user_agent")
 USER_COLUMNS = ("user_id",)
@@ -49,7 +49,8 @@ class SourceConfig(Section):
 
     name: str = Field(pattern=r"^[a-z0-9_][a-z0-9_-]*$")
     kind: Literal["events", "users", "items", "social_edges"] = "events"
-    format: Literal["csv", "json", "parquet", "delta", "log"] = "csv"
+    # or module:attribute of a format of your own
+    format: Annotated[str, known_or_plugin("csv", "json", "parquet", "delta", "log")] = "csv"
     path: str  # file, folder or glob; .gz and .zst files are decompressed
     delimiter: str = Field(default=",", min_length=1)  # csv only; may have several characters
     header: bool = True  # csv only; without a header, columns are called _c0, _c1, ...

@@ -21,6 +21,7 @@ from interest_graph.config.models import (
     GraphFilterConfig,
     ItemKnnConfig,
     LocalEaseConfig,
+    ModelName,
     ValidationConfig,
 )
 
@@ -50,17 +51,7 @@ class MlflowConfig(Section):
 class TrainConfig(Section):
     """The model and how it is trained on shards."""
 
-    model: Literal[
-        "popularity",
-        "item_knn",
-        "als",
-        "ease",
-        "local_ease",
-        "graph_filter",
-        "spectral",
-        "lightgcn",
-        "blend",
-    ] = "lightgcn"
+    model: ModelName = "lightgcn"  # or module:attribute of a model of your own
     n_shards: PositiveInt | None = 2  # null: as many as keep worker_mb, 2 at least
     sharding: Literal["hash", "community"] = "hash"  # community: a shard's users share items
     dimension: PositiveInt = 64  # length of an embedding

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from interest_graph.config.base import Section
-from interest_graph.config.models import SourceName
+from interest_graph.config.models import ModelName
 
 # These decide how trials are compared, the random draws and the logging, not the model itself.
 _FIXED = ("train.validation", "train.seed", "train.mlflow")
@@ -57,7 +57,7 @@ class Range(Section):
 class TuneConfig(Section):
     """Search of train's settings for the best NDCG, at train.validation.k, on held-out pairs."""
 
-    model: Literal[SourceName, "blend"] | None = None  # null: that of train
+    model: ModelName | None = None  # null: that of train
     n_trials: PositiveInt = 20  # of a study, over all runs that worked on it
     timeout_seconds: PositiveFloat | None = None  # no trial starts later; the next run resumes
     prune_after: NonNegativeInt | None = 3  # rounds before a trial below the median ends; null: off

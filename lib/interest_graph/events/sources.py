@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import zstandard
 from py4j.protocol import Py4JJavaError
@@ -92,6 +93,11 @@ def read_problem(spark: SparkSession, file: InputFile) -> str | None:
     except Py4JJavaError as error:
         return _cause(error)
     return None
+
+
+def paths_of(files: Sequence[InputFile]) -> list[str]:
+    """The files as Spark's readers take them: plain paths, not URIs, that are no patterns."""
+    return [glob_escaped(unquote(file.name)) for file in files]
 
 
 def glob_escaped(path: str) -> str:

@@ -10,10 +10,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig
+from interest_graph.errors import ConfigError
 from interest_graph.graph import interests, prune
 from interest_graph.graph.project import project
 from interest_graph.graph.prune import keep_connected, keep_core
 from interest_graph.graph.text_edges import text_edges
+from interest_graph.plugins import load_function
 
 Rule = partial[DataFrame]
 
@@ -87,8 +89,21 @@ def _rules(as_of: datetime, config: GraphConfig) -> Iterator[Rule]:
         yield partial(prune.drop_minor_edges, min_share=settings.min_share)
     if settings.max_p_value is not None:
         yield partial(prune.drop_insignificant_edges, max_p_value=settings.max_p_value)
+    for name in settings.extra:
+        yield partial(_apply_own_rule, name=name)
     yield partial(prune.keep_heaviest_edges, per_vertex=config.edges_per_user)
     if settings.edges_per_item is not None:
         yield partial(prune.keep_heaviest_edges, per_vertex=settings.edges_per_item, end="dst")
     if settings.min_core:
         yield partial(keep_core, config=config)
+
+
+def _apply_own_rule(edges: DataFrame, *, name: str) -> DataFrame:
+    """The edges that a rule of the user's own keeps. Raises ConfigError for other columns."""
+    kept: DataFrame = load_function("graph.prune.extra", name)(edges)
+    columns = getattr(kept, "columns", [])
+    if sorted(columns) != sorted(edges.columns):
+        found = ", ".join(columns) or f"a {type(kept).__name__}"
+        problem = f"{name} must return the columns {', '.join(edges.columns)}, not {found}"
+        raise ConfigError("graph.prune.extra", problem)
+    return kept.select(*edges.columns)

@@ -21,6 +21,7 @@ from interest_graph.graph.build import prune_edges
 from interest_graph.identity import digest
 from interest_graph.ids import user_item_pairs
 from interest_graph.job import Job, Run
+from interest_graph.plugins import file_name
 from interest_graph.progress import console
 from interest_graph.recommend.cold_start import gather_all_histories
 from interest_graph.recommend.topk import top_k
@@ -138,7 +139,7 @@ def _work_dir(run: Run, inputs: SplitInputs, name: str) -> str:
     sections = run.settings.model_dump(mode="json", include={"train", "graph", "evaluate"})
     split = [inputs.split.name, inputs.split.as_of.isoformat()]
     decisive = digest([sections, split, run.input_identities], 16)
-    return f"{run.root}/_training/evaluate-{name}-{decisive}"
+    return f"{run.root}/_training/evaluate-{file_name(name)}-{decisive}"
 
 
 JOB = Job(

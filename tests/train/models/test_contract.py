@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from interest_graph.config import TrainConfig
+from interest_graph.config.models import SINGLE_MODELS
 from interest_graph.errors import ConfigError, TrainingError
 from interest_graph.train.registry import MODEL_NAMES, make_model
 
@@ -150,3 +151,14 @@ def test_no_edges_is_one_clear_error(spark, edges, name, tmp_path):
 def test_unknown_model_names_the_known_ones(spark):
     with pytest.raises(ConfigError, match=r"unknown model 'svd'; allowed: .*item_knn.*lightgcn"):
         make_model("svd", spark, SETTINGS, "unused")
+
+
+def test_the_settings_know_the_models_that_can_be_made():
+    assert set(MODEL_NAMES) == {*SINGLE_MODELS, "blend"}
+    for name in MODEL_NAMES:
+        assert TrainConfig(model=name).model == name
+
+
+def test_what_makes_no_model_is_refused(spark):
+    with pytest.raises(ConfigError, match=r"train.model: builtins:print makes no model: .* no fit"):
+        make_model("builtins:print", spark, SETTINGS, "unused")

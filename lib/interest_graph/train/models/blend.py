@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
+from interest_graph.plugins import file_name
 from interest_graph.train.edges import EdgeCounts, count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
@@ -103,7 +104,7 @@ class Blend:
         return names
 
     def _make(self, name: str) -> Model:
-        return make_model(name, self.spark, self.config, f"{self.work_dir}/{name}")
+        return make_model(name, self.spark, self.config, f"{self.work_dir}/{file_name(name)}")
 
     def _tuned(self, name: str, known: DataFrame, held_out: DataFrame) -> Model:
         model = self._make(name)
