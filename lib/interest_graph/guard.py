@@ -1,4 +1,4 @@
-"""What every command ends with: an error is one line and an exit code, not a stack trace."""
+"""Error handling of all commands: an error becomes one line and an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The jobs for people: as a list, as a table, and as a graph of what waits for what."""
+"""The jobs and their dependencies as text: as a list, a Markdown table and a graph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from interest_graph.job import Job
 
 @dataclass(frozen=True)
 class Link:
-    """A job that waits for another; tables: those it reads of what the other writes, by name."""
+    """A dependency: job dst waits for job src. tables: names of those that pass between them."""
 
     src: str
     dst: str
@@ -18,7 +18,7 @@ class Link:
 
 
 def links_of(jobs: Sequence[Job]) -> list[Link]:
-    """What waits for what, grouped by the job that waits.
+    """The dependencies between jobs, grouped by the job that waits.
 
     A stage waits for those that it runs after in run-all, any other job for the writers of the
     tables that it must read.
@@ -34,9 +34,9 @@ def links_of(jobs: Sequence[Job]) -> list[Link]:
 
 
 def depths_of(jobs: Sequence[Job]) -> dict[str, int]:
-    """How many jobs come before each at least, one after the other: 0 for those that wait for none.
+    """Length of the longest chain of jobs that each job waits for; 0 for those that wait for none.
 
-    Jobs that share a depth do not wait for one another.
+    Jobs of equal depth do not wait for one another.
     """
     links = links_of(jobs)
     depths = {job.name: 0 for job in jobs}

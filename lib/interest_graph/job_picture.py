@@ -9,7 +9,7 @@ from itertools import pairwise
 from interest_graph.job import Job
 from interest_graph.job_graph import Link, depths_of, links_of
 
-# What has a place in a layer: a job by name, or an arrow that passes a layer by (src, dst, depth).
+# Has a position in a layer: a job (its name), or an arrow that crosses a layer (src, dst, depth).
 Vertex = str | tuple[str, str, int]
 Point = tuple[float, float]
 
@@ -57,7 +57,7 @@ def picture(jobs: Sequence[Job]) -> str:
 
 
 def _path(link: Link, depths: dict[str, int]) -> list[Vertex]:
-    """The arrow's two jobs, and between them a place in each layer that it passes."""
+    """Vertices of an arrow: its two jobs, and between them one in each layer that it crosses."""
     between = range(depths[link.src] + 1, depths[link.dst])
     return [link.src, *((link.src, link.dst, depth) for depth in between), link.dst]
 
@@ -65,9 +65,9 @@ def _path(link: Link, depths: dict[str, int]) -> list[Vertex]:
 def _layers(
     jobs: Sequence[Job], paths: Sequence[list[Vertex]], depths: dict[str, int]
 ) -> list[list[Vertex]]:
-    """What stands in each row, from left to right: below the middle of what it waits for.
+    """The vertices of each layer, from left to right, ordered by the mean place of those above.
 
-    So few arrows cross (Sugiyama, Tagawa and Toda 1981).
+    This keeps the number of crossings low (Sugiyama, Tagawa and Toda 1981).
     """
     above: dict[Vertex, list[Vertex]] = {}
     for path in paths:
@@ -115,6 +115,6 @@ def _label(points: Sequence[Point], tables: Sequence[str]) -> str:
         f'<tspan x="{middle:g}" y="{first + _LINE * n:g}">{escape(name)}</tspan>'
         for n, name in enumerate(tables)
     )
-    # Written twice, broad and white below: so the arrow does not cross the letters.
+    # Drawn twice, first with a broad white outline, so that the arrow does not cross the letters.
     rim = f'<text font-size="12" fill="white" stroke="white" stroke-width="6">{spans}</text>'
     return f'{rim}<text font-size="12" fill="#223">{spans}</text>' if tables else ""

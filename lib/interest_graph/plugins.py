@@ -1,4 +1,4 @@
-"""Code that a pipeline brings itself: named `module:attribute` in settings and commands.
+"""User code in settings and commands, named as `module:attribute`.
 
 The module must be importable wherever it is used: on the driver, and by the workers where the code
 runs there (docs/extending.md).

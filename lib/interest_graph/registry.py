@@ -1,4 +1,4 @@
-"""Every job by name: found in the package `jobs`, ordered by what each runs after."""
+"""The registry of jobs: collected from the package `jobs`, in the order in which they run."""
 
 from __future__ import annotations
 

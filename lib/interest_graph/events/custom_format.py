@@ -1,6 +1,6 @@
-"""Source formats of the user's own: readers of custom_records.py, run in workers.
+"""User-defined source formats: runs the user's reader functions (custom_records.py) in workers.
 
-Each file is read whole by one task. Files that end in .gz or .zst reach the reader decompressed.
+Each file is read as a whole by one task; .gz and .zst files are decompressed before.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from interest_graph.events.custom_records import (
 from interest_graph.events.sources import InputFile, paths_of
 from interest_graph.plugins import load_function
 
-_TOLD = re.compile(rf"errors\.({ConfigError.__name__}|{DataError.__name__}): (.+)")
+_ERROR_LINE = re.compile(rf"errors\.({ConfigError.__name__}|{DataError.__name__}): (.+)")
 
 
 def read_custom(spark: SparkSession, source: SourceConfig, files: Sequence[InputFile]) -> DataFrame:
-    """Records of the files, as parse.read_records gives them."""
+    """Records of the files, with the columns of parse.read_records."""
     texts = "".join(f", `{name}` STRING" for name in source.columns)
     columns = f"file STRING, position BIGINT, is_readable BOOLEAN, payload STRING{texts}"
     return _packed(spark, files).mapInArrow(partial(_records_of, source=source), columns)
@@ -42,23 +42,23 @@ def read_custom(spark: SparkSession, source: SourceConfig, files: Sequence[Input
 def columns_by_file(
     spark: SparkSession, source: SourceConfig, files: Sequence[InputFile]
 ) -> dict[str, tuple[str, ...]]:
-    """The columns of each file's first records, by path; none for a file without records."""
+    """Path -> column names of the file's first records; empty for a file without records."""
     work = partial(_columns_of, source=source)
-    with told_by_workers():
+    with reader_errors():
         rows = _packed(spark, files).mapInArrow(work, "file STRING, columns ARRAY<STRING>")
         return {row["file"]: tuple(row["columns"]) for row in rows.collect()}  # a row a file
 
 
 @contextmanager
-def told_by_workers() -> Iterator[None]:
-    """Re-raise the error of a reader from a Spark job within the block, as one line."""
+def reader_errors() -> Iterator[None]:
+    """Re-raise a reader's ConfigError or DataError from a Spark job in the block, as one line."""
     try:
         yield
     except Exception as error:
-        told = _TOLD.search(str(error))
-        if told is None or isinstance(error, ConfigError | DataError):
+        found = _ERROR_LINE.search(str(error))
+        if found is None or isinstance(error, ConfigError | DataError):
             raise
-        kind, text = told.groups()
+        kind, text = found.groups()
         if kind == ConfigError.__name__:
             raise ConfigError(*text.strip().split(": ", 1)) from None
         raise DataError(text.strip()) from None
@@ -86,7 +86,7 @@ def _columns_of(batches: Iterable[pa.RecordBatch], source: SourceConfig) -> Iter
 def _read(
     batches: Iterable[pa.RecordBatch], source: SourceConfig
 ) -> Iterator[tuple[str, Iterable[Record | pa.Table]]]:
-    """Each file with what the source's reader yields for it."""
+    """(path, records that the source's reader yields) for each file."""
     read: Reader = load_function("sources.format", source.format)
     for batch in batches:
         for file, content in zip(batch.column("file"), batch.column("content"), strict=True):
@@ -98,9 +98,9 @@ def _read(
 
 @contextmanager
 def _naming(source: SourceConfig, file: str) -> Iterator[None]:
-    """Turns whatever fails in the block into a DataError that names the file, and what and where.
+    """Re-raise any error in the block as a DataError with the file, the error's type and place.
 
-    A reader's own message is left out of it, for it may quote what the file holds.
+    Without the message of a reader's own errors, which may contain data of the file.
     """
     try:
         yield

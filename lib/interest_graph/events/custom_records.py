@@ -1,8 +1,8 @@
-"""What a reader of the user's own gives, as records of the suite: kernels, without Spark.
+"""Conversion of what a user's reader function yields to records of the suite. No Spark here.
 
-A reader is a function from a file's name and bytes to its records. It yields each as a dict of
-texts by column, or as str the raw text of one that it cannot read, which clean then refuses as
-unreadable; or many records at once as a pyarrow Table.
+A reader gets a file's path and bytes and yields its records: a dict of column -> text, or the raw
+text (str) of a record that it cannot read, which clean refuses as unreadable, or many records at
+once as a pyarrow Table.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ Record = dict[str, str | None] | str  # columns, or the text of a record that ca
 Reader = Callable[[str, bytes], Iterable[Record | pa.Table]]
 
 _ROWS_PER_BATCH = 20_000
-_LOOKED_AT = 100  # readable records that tell which columns a file has
+_LOOKED_AT = 100  # number of readable records from which the columns of a file are taken
 
 
 def to_records(
     file: str, found: Iterable[Record | pa.Table], columns: Mapping[str, str]
 ) -> Iterator[pa.Table]:
-    """file, position, is_readable, payload and the mapped columns as text, in pieces.
+    """Tables of file, position, is_readable, payload and the mapped columns as texts.
 
-    found: what a reader yields; columns: name in the result -> name in the record. position counts
-    from 0; payload is the JSON of what the mapping leaves over, or an unreadable record's text.
+    found: what a reader yields; columns: name in the result -> name in the record. position: from
+    0; payload: columns that are not mapped, as JSON, or the text of an unreadable record.
     """
     position = 0
     for piece in _pieces(found):
@@ -46,9 +46,9 @@ def to_records(
 
 
 def column_names(found: Iterable[Record | pa.Table]) -> list[str]:
-    """The columns of the first readable records, in the order in which they appear.
+    """Column names of the first readable records, in order of appearance; empty without records.
 
-    Of no records none. Raises DataError where there are records, but not one that can be read.
+    Raises DataError if there are records but none is readable.
     """
     names: dict[str, None] = {}
     n_read, record = 0, None
@@ -68,7 +68,7 @@ def column_names(found: Iterable[Record | pa.Table]) -> list[str]:
 
 
 def decompressed(path: str, content: bytes) -> bytes:
-    """The content of a file that ends in .gz or .zst as it was; that of any other as it is."""
+    """Decompress the content if the path ends in .gz or .zst, else return it unchanged."""
     if path.endswith(".gz"):
         return gzip.decompress(content)
     if path.endswith(".zst"):
@@ -79,7 +79,7 @@ def decompressed(path: str, content: bytes) -> bytes:
 
 
 def _pieces(found: Iterable[Record | pa.Table]) -> Iterator[pa.Table | list[Record]]:
-    """Tables as they come; single records in lists of bounded length."""
+    """Group single records into lists of at most _ROWS_PER_BATCH; pass tables on unchanged."""
     records: list[Record] = []
     for record in found:
         is_table = isinstance(record, pa.Table)
@@ -114,7 +114,7 @@ def _of_records(records: Sequence[Record], columns: Mapping[str, str]) -> dict[s
 
 
 def _columns(record: Any) -> dict[str, str | None]:
-    """The columns of a record, none of an unreadable one. Raises DataError for what is neither."""
+    """The columns of a record, none of an unreadable one. Raises DataError for other types."""
     if isinstance(record, str):
         return {}
     if not isinstance(record, dict):
@@ -148,7 +148,7 @@ def _text_of(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _json_of(rest: Mapping[str, Any]) -> str | None:
-    """The columns that hold something, as a JSON object; None where none does."""
+    """The columns that are not None as a JSON object; None if there are none."""
     filled = {name: value for name, value in rest.items() if value is not None}
     return _json(filled) if filled else None
 

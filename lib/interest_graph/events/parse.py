@@ -26,7 +26,7 @@ from pyspark.sql.types import ArrayType, MapType, StringType, StructField, Struc
 from interest_graph.config import SourceConfig
 from interest_graph.config.sources import group_names
 from interest_graph.errors import DataError
-from interest_graph.events.custom_format import read_custom, told_by_workers
+from interest_graph.events.custom_format import read_custom, reader_errors
 from interest_graph.events.source_schema import SourceSchema, resolve
 from interest_graph.events.sources import InputFile, paths_of, read_problem
 
@@ -69,7 +69,7 @@ def _one_item_each(records: DataFrame, source: SourceConfig) -> DataFrame:
 def naming_broken_file(spark: SparkSession, files: Sequence[InputFile]) -> Iterator[None]:
     """Turns Spark's failure over a damaged file into a DataError that names the file."""
     try:
-        with told_by_workers():
+        with reader_errors():
             yield
     except (Py4JJavaError, PySparkException):
         for file in files:
