@@ -126,7 +126,7 @@ def test_a_reader_that_fails_and_a_column_that_it_lacks_are_one_line_before_any_
 
     assert re.fullmatch(
         r"source pipes: my_formats:read_feather fails on file:\S+/monday\.pipes "
-        r"\(ArrowInvalid at \S+, line \d+\)",
+        r"\(ArrowInvalid at my_formats\.py, line 16\)",
         failed,
     )
     assert lacking.endswith("monday.pipes has no column price; present: at, who, what, did")

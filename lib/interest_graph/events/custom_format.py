@@ -6,6 +6,7 @@ Each file is read as a whole by one task; .gz and .zst files are decompressed be
 from __future__ import annotations
 
 import re
+import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -107,7 +108,15 @@ def _naming(source: SourceConfig, file: str) -> Iterator[None]:
     except DataError as problem:
         raise DataError(f"source {source.name}: {source.format} on {file}: {problem}") from None
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{PurePath(frame.filename).name}, line {frame.lineno}"
+        place = _place(error, source.format)
         failed = f"{source.format} fails on {file} ({type(error).__name__} at {place})"
         raise DataError(f"source {source.name}: {failed}") from error
+
+
+def _place(error: Exception, plugin: str) -> str:
+    """Where it happened: the last line of the reader's own module, or else the very last one."""
+    module = sys.modules.get(plugin.partition(":")[0])
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == getattr(module, "__file__", None)]
+    last = (own or frames)[-1]
+    return f"{PurePath(last.filename).name}, line {last.lineno}"
