@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -24,7 +24,8 @@ from interest_graph.job import Job, Run
 from interest_graph.progress import console
 from interest_graph.recommend.cold_start import gather_all_histories
 from interest_graph.recommend.topk import top_k
-from interest_graph.train.edges import hold_out_edges
+from interest_graph.train.edges import Bounded, EdgeCounts, hold_out_edges, size_of
+from interest_graph.train.fitted import Model
 from interest_graph.train.registry import make_model
 
 Keep = Callable[[DataFrame], DataFrame]
@@ -36,7 +37,7 @@ class Exam:
 
     edges, validation: user_id, item_id, weight, parts of the pruned train graph; histories: the
     train items of the users asked about; hold_out: user_id, item_id; n_users: those asked about;
-    n_items: train catalogue.
+    size: of the train graph.
     """
 
     split: Split
@@ -45,7 +46,7 @@ class Exam:
     histories: DataFrame
     hold_out: DataFrame
     n_users: int
-    n_items: int
+    size: EdgeCounts
 
 
 def run(run: Run) -> None:
@@ -68,19 +69,15 @@ def _prepare(run: Run, split: Split, keep: Keep) -> Exam | None:
         run.count(f"{split.name}: {name}", n_rows)
     weighed = keep(_weigh(run, split))
     hold_out = keep(test.join(train.select("user_id"), on="user_id", how="left_semi"))
-    n_users, n_items = _count_distinct(hold_out, "user_id"), _count_distinct(weighed, "item_id")
-    if n_users == 0 or n_items == 0:
+    n_users, size = hold_out.select("user_id").distinct().count(), size_of(weighed)
+    if n_users == 0 or size.n_items == 0:
         console.print(f"{split.name}: left out, no user has both a train and a hold-out part")
         return None
     config = run.settings.train  # the same recipe as the train job's
     edges, validation = hold_out_edges(weighed, config.validation.fraction, config.seed)
     everyone = gather_all_histories(weighed, interactions=train)
     histories = everyone.join(hold_out.select("user_id"), on="user_id", how="left_semi")
-    return Exam(split, keep(edges), keep(validation), keep(histories), hold_out, n_users, n_items)
-
-
-def _count_distinct(frame: DataFrame, column: str) -> int:
-    return frame.select(column).distinct().count()
+    return Exam(split, keep(edges), keep(validation), keep(histories), hold_out, n_users, size)
 
 
 def _weigh(run: Run, split: Split) -> DataFrame:
@@ -95,18 +92,17 @@ def _examine(run: Run, exam: Exam, keep: Keep) -> list[tuple[Any, ...]]:
     ours = run.settings.train.model
     lists: dict[str, DataFrame] = {}
     seconds: dict[str, float] = {}
-    for model in dict.fromkeys([ours, *run.settings.evaluate.baselines]):
-        with run.phase(f"{exam.split.name}: {model}"):
-            started, folder = time.monotonic(), _work_dir(run, exam, model)
-            lists[model] = keep(_recommend(run, exam, model, folder))
-            lists[model].count()
-            seconds[model] = time.monotonic() - started
-            FileSystem(run.spark).delete(folder)
+    for model in _models(run, exam):
+        with run.phase(f"{exam.split.name}: {model.name}"):
+            started = time.monotonic()
+            lists[model.name] = _recommend(run, exam, model, keep)
+            seconds[model.name] = time.monotonic() - started
+            FileSystem(run.spark).delete(_work_dir(run, exam, model.name))
     ks = run.settings.evaluate.k
     named = [frame.withColumn("model", F.lit(model)) for model, frame in lists.items()]
     everyone = reduce(DataFrame.unionByName, named)
     scores = keep(score_users(everyone, exam.hold_out, list(lists), ks))
-    counts = {"n_users": exam.n_users, "n_items": exam.n_items}
+    counts = {"n_users": exam.n_users, "n_items": exam.size.n_items}
     judged = compare_models(scores, everyone, ours=ours, ks=ks, **counts)
     columns = tables.METRICS.column_names
     rows = []
@@ -118,17 +114,33 @@ def _examine(run: Run, exam: Exam, keep: Keep) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _recommend(run: Run, exam: Exam, name: str, folder: str) -> DataFrame:
-    """The longest list asked for, train items excluded."""
-    model = make_model(name, run.spark, run.settings.train, folder)
-    fitted = model.fit(exam.edges, exam.validation)
-    return top_k(
-        exam.histories,
-        k=max(run.settings.evaluate.k),
-        user_vectors=fitted.user_vectors,
-        item_vectors=fitted.item_vectors,
-        item_weights=fitted.item_weights,
-    )
+def _models(run: Run, exam: Exam) -> Iterator[Model]:
+    """The configured model, and the baselines that a worker has the memory for."""
+    ours = run.settings.train.model
+    for name in dict.fromkeys([ours, *run.settings.evaluate.baselines]):
+        model = make_model(name, run.spark, run.settings.train, _work_dir(run, exam, name))
+        if name == ours or not isinstance(model, Bounded) or model.fits(exam.size):
+            yield model
+            continue
+        console.print(
+            f"{exam.split.name}: baseline {name} left out, {exam.size.n_items:,} items take it "
+            "more memory in one worker than train.worker_mb"
+        )
+
+
+def _recommend(run: Run, exam: Exam, model: Model, keep: Keep) -> DataFrame:
+    """The longest list asked for, train items excluded; the model is let go."""
+    with model.fit(exam.edges, exam.validation) as fitted:
+        ranked = top_k(
+            exam.histories,
+            k=max(run.settings.evaluate.k),
+            user_vectors=fitted.user_vectors,
+            item_vectors=fitted.item_vectors,
+            item_weights=fitted.item_weights,
+        )
+        lists = keep(ranked)
+        lists.count()
+    return lists
 
 
 def _work_dir(run: Run, exam: Exam, name: str) -> str:

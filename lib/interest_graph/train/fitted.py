@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Protocol, Self, runtime_checkable
 
 from pyspark.sql import DataFrame
 
@@ -26,6 +27,7 @@ class FittedModel:
     log: rows of model.training_log without model_run.
     shards: user_id, shard_id, n_edges, of models that train on shards; partition: how even the
     shards are and what they share, rows of model.partition without model_run.
+    held: closed by `release`, and at the end of a `with` block: frames in Spark's cache.
     """
 
     name: str
@@ -35,11 +37,17 @@ class FittedModel:
     log: DataFrame | None = None
     shards: DataFrame | None = None
     partition: DataFrame | None = None
+    held: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
 
     def release(self) -> None:
-        """Let go of what fitting left in memory."""
-        if self.item_weights is not None:
-            self.item_weights.unpersist()
+        """Let go of what fitting left in memory; the model is of no use afterwards."""
+        self.held.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 class Model(Protocol):

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.linalg import lapack, solve
+from scipy.linalg import LinAlgError, lapack, solve
 
 from interest_graph.device import keep_freed_memory
+from interest_graph.errors import TrainingError
 from interest_graph.largest import largest_columns, mark_largest
 from interest_graph.train.kernels.krylov import sharpened
 from interest_graph.train.kernels.sparse import to_torch
@@ -163,7 +164,10 @@ def _strongest(rows: npt.NDArray[np.float32], keep: int) -> sparse.csr_matrix:
 def _regressions(
     by_item: sparse.csr_matrix, block: Codes, nearest: sparse.csr_matrix, ridge: Floats
 ) -> sparse.csr_matrix:
-    """Weights of the block's items on their nearest; by_item: [n_items, n_users]."""
+    """Weights of the block's items on their nearest; by_item: [n_items, n_users].
+
+    Raises TrainingError where a regression has no unique solution.
+    """
     found = nearest.copy()
     for row, item in enumerate(block):
         start, end = nearest.indptr[row], nearest.indptr[row + 1]
@@ -172,7 +176,13 @@ def _regressions(
         columns = by_item[np.append(nearest.indices[start:end], item)]
         gram = (columns @ columns.T).toarray().astype(np.float64)
         gram[np.diag_indices(end - start)] += ridge[nearest.indices[start:end]]
-        found.data[start:end] = solve(gram[:-1, :-1], gram[:-1, -1], assume_a="pos")
+        try:
+            found.data[start:end] = solve(gram[:-1, :-1], gram[:-1, -1], assume_a="pos")
+        except LinAlgError:
+            raise TrainingError(
+                "the matrix of an item's neighbours is not positive definite; "
+                "raise train.local_ease.l2"
+            ) from None
     return found
 
 
@@ -215,11 +225,14 @@ def _powers(degrees: npt.ArrayLike, exponent: float) -> Floats:
 
 
 def _inverse(gram: Floats) -> Floats:
-    """Inverse of a positive definite matrix, in place, by its Cholesky factor."""
+    """Inverse of a positive definite matrix, in place, by its Cholesky factor.
+
+    Raises TrainingError for another matrix.
+    """
     factor, failed = lapack.dpotrf(gram, lower=1, overwrite_a=1)
     inverse, singular = lapack.dpotri(factor, lower=1, overwrite_c=1)
     if failed or singular:
-        raise FloatingPointError("ease: the item matrix is not positive definite; raise ease.l2")
+        raise TrainingError("the items' matrix is not positive definite; raise train.ease.l2")
     for first in range(0, len(inverse), ITEMS_PER_BLOCK):  # mirrors the lower half in place
         end = first + ITEMS_PER_BLOCK
         lower = np.tril(inverse[first:end, first:end])
