@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from pyspark.sql import DataFrame, SparkSession
@@ -30,13 +30,24 @@ def cache_scope(spark: SparkSession) -> Iterator[Callable[[DataFrame], DataFrame
     finally:
         for frame in kept:
             frame.unpersist()
-        now = spark.sparkContext._jsc.getPersistentRDDs()
-        for number in persistent_rdds(spark) - before:
-            now[number].unpersist(False)
+        unpersist_rdds(spark, persistent_rdds(spark) - before)
 
 
-def persistent_rdds(spark: SparkSession) -> set[int]:
-    """Numbers of persistent RDDs, less the table states that Delta keeps and releases by itself."""
+def persistent_rdds(spark: SparkSession, named: Collection[str] = ()) -> set[int]:
+    """Numbers of persistent RDDs, less the table states that Delta keeps and releases by itself.
+
+    named: count those of these names alone.
+    """
     # PySpark has no call of its own for the list of persistent RDDs.
     found = spark.sparkContext._jsc.getPersistentRDDs()
-    return {number for number in found if not str(found[number].name()).startswith(_DELTA_STATE)}
+    names = {number: str(found[number].name()) for number in found}
+    if named:
+        return {number for number, name in names.items() if name in named}
+    return {number for number, name in names.items() if not name.startswith(_DELTA_STATE)}
+
+
+def unpersist_rdds(spark: SparkSession, numbers: set[int]) -> None:
+    """Let go of those of these persistent RDDs that there still are."""
+    now = spark.sparkContext._jsc.getPersistentRDDs()
+    for number in numbers & set(now):
+        now[number].unpersist(False)

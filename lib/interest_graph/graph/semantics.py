@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.cluster.vq import kmeans2
 
 from interest_graph.ids import INTEREST, ITEM, vertex
+from interest_graph.largest import largest_columns
 
 Ints = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
@@ -38,7 +39,7 @@ def text_neighbours(
         # Rounded, because the last bits of a product depend on the processor and would decide ties.
         cosine = np.round(unit[block] @ unit.T, 5).astype(np.float64)
         cosine[np.arange(len(block)), block] = -np.inf
-        best = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
+        best = largest_columns(cosine, k)
         value = np.take_along_axis(cosine, best, axis=1).ravel()
         near = value >= min_similarity
         found.append((np.repeat(block, k)[near], best.ravel()[near], value[near]))

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from interest_graph.largest import largest_entries
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -77,25 +79,6 @@ def _best_of(
     shared = counts.data.astype(np.float64)
     value = similarity.of(shared, sizes[rows[owner]], sizes[dst])
     value[dst == rows[owner]] = 0.0  # an item is not its own neighbour
-    chosen = _contenders(value, counts.indptr, k)
-    order = chosen[np.lexsort((dst[chosen], -value[chosen], owner[chosen]))]
-    order = order[_rank_in_group(owner[order]) < k]
-    src = rows[owner[order]].astype(np.int64)
-    return src, dst[order].astype(np.int64), value[order], counts.data[order].astype(np.int64)
-
-
-def _contenders(value: Floats, starts: npt.NDArray[np.integer], k: int) -> Ints:
-    """Positions of the positive values that are at least the k-th largest of their row."""
-    floor = np.zeros(len(starts) - 1)
-    for row in np.flatnonzero(np.diff(starts) > k):
-        segment = value[starts[row] : starts[row + 1]]
-        floor[row] = np.partition(segment, len(segment) - k)[len(segment) - k]
-    floors = np.repeat(floor, np.diff(starts))
-    return np.flatnonzero((value > 0) & (value >= floors))
-
-
-def _rank_in_group(groups: Ints) -> Ints:
-    """Position, from 0, of each entry within its run of equal values."""
-    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
-    lengths = np.diff(np.r_[starts, len(groups)])
-    return np.arange(len(groups)) - np.repeat(starts, lengths)
+    best = largest_entries(value, dst, counts.indptr, k, above=0)
+    src = rows[owner[best]].astype(np.int64)
+    return src, dst[best].astype(np.int64), value[best], counts.data[best].astype(np.int64)

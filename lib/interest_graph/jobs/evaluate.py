@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -25,7 +25,8 @@ from interest_graph.plugins import file_name
 from interest_graph.progress import console
 from interest_graph.recommend.cold_start import gather_all_histories
 from interest_graph.recommend.topk import top_k
-from interest_graph.train.edges import hold_out_edges
+from interest_graph.train.edges import EdgeCounts, MemoryBound, hold_out_edges, size_of
+from interest_graph.train.fitted import Model
 from interest_graph.train.registry import make_model
 
 Keep = Callable[[DataFrame], DataFrame]
@@ -35,9 +36,9 @@ Keep = Callable[[DataFrame], DataFrame]
 class SplitInputs:
     """The inputs of all models on one split.
 
-    edges, validation: user_id, item_id, weight, parts of the pruned train graph; hold_out: user_id,
-    item_id, test pairs of users with a train part; histories: train items of these users; n_users:
-    their number; n_items: items of the train graph.
+    edges, validation: user_id, item_id, weight, parts of the pruned train graph; histories: the
+    train items of the users asked about; hold_out: user_id, item_id; n_users: those asked about;
+    size: of the train graph.
     """
 
     split: Split
@@ -46,7 +47,7 @@ class SplitInputs:
     histories: DataFrame
     hold_out: DataFrame
     n_users: int
-    n_items: int
+    size: EdgeCounts
 
 
 def run(run: Run) -> None:
@@ -69,8 +70,8 @@ def _prepare(run: Run, split: Split, keep: Keep) -> SplitInputs | None:
         run.count(f"{split.name}: {name}", n_rows)
     weighed = keep(_weigh(run, split))
     hold_out = keep(test.join(train.select("user_id"), on="user_id", how="left_semi"))
-    n_users, n_items = _count_distinct(hold_out, "user_id"), _count_distinct(weighed, "item_id")
-    if n_users == 0 or n_items == 0:
+    n_users, size = hold_out.select("user_id").distinct().count(), size_of(weighed)
+    if n_users == 0 or size.n_items == 0:
         console.print(f"{split.name}: left out, no user has both a train and a hold-out part")
         return None
     config = run.settings.train  # held out as in the train job
@@ -78,12 +79,8 @@ def _prepare(run: Run, split: Split, keep: Keep) -> SplitInputs | None:
     everyone = gather_all_histories(weighed, interactions=train)
     histories = everyone.join(hold_out.select("user_id"), on="user_id", how="left_semi")
     return SplitInputs(
-        split, keep(edges), keep(validation), keep(histories), hold_out, n_users, n_items
+        split, keep(edges), keep(validation), keep(histories), hold_out, n_users, size
     )
-
-
-def _count_distinct(frame: DataFrame, column: str) -> int:
-    return frame.select(column).distinct().count()
 
 
 def _weigh(run: Run, split: Split) -> DataFrame:
@@ -98,18 +95,17 @@ def _evaluate_split(run: Run, inputs: SplitInputs, keep: Keep) -> list[tuple[Any
     ours = run.settings.train.model
     lists: dict[str, DataFrame] = {}
     seconds: dict[str, float] = {}
-    for model in dict.fromkeys([ours, *run.settings.evaluate.baselines]):
-        with run.phase(f"{inputs.split.name}: {model}"):
-            started, folder = time.monotonic(), _work_dir(run, inputs, model)
-            lists[model] = keep(_recommend(run, inputs, model, folder))
-            lists[model].count()
-            seconds[model] = time.monotonic() - started
-            FileSystem(run.spark).delete(folder)
+    for model in _models(run, inputs):
+        with run.phase(f"{inputs.split.name}: {model.name}"):
+            started = time.monotonic()
+            lists[model.name] = _recommend(run, inputs, model, keep)
+            seconds[model.name] = time.monotonic() - started
+            FileSystem(run.spark).delete(_work_dir(run, inputs, model.name))
     ks = run.settings.evaluate.k
     named = [frame.withColumn("model", F.lit(model)) for model, frame in lists.items()]
     everyone = reduce(DataFrame.unionByName, named)
     scores = keep(score_users(everyone, inputs.hold_out, list(lists), ks))
-    counts = {"n_users": inputs.n_users, "n_items": inputs.n_items}
+    counts = {"n_users": inputs.n_users, "n_items": inputs.size.n_items}
     compared = compare_models(scores, everyone, ours=ours, ks=ks, **counts)
     columns = tables.METRICS.column_names
     rows = []
@@ -121,17 +117,33 @@ def _evaluate_split(run: Run, inputs: SplitInputs, keep: Keep) -> list[tuple[Any
     return rows
 
 
-def _recommend(run: Run, inputs: SplitInputs, name: str, folder: str) -> DataFrame:
-    """The longest list asked for, train items excluded."""
-    model = make_model(name, run.spark, run.settings.train, folder)
-    fitted = model.fit(inputs.edges, inputs.validation)
-    return top_k(
-        inputs.histories,
-        k=max(run.settings.evaluate.k),
-        user_vectors=fitted.user_vectors,
-        item_vectors=fitted.item_vectors,
-        item_weights=fitted.item_weights,
-    )
+def _models(run: Run, inputs: SplitInputs) -> Iterator[Model]:
+    """The configured model, and the baselines that a worker has the memory for."""
+    ours = run.settings.train.model
+    for name in dict.fromkeys([ours, *run.settings.evaluate.baselines]):
+        model = make_model(name, run.spark, run.settings.train, _work_dir(run, inputs, name))
+        if name == ours or not isinstance(model, MemoryBound) or model.fits(inputs.size):
+            yield model
+            continue
+        console.print(
+            f"{inputs.split.name}: baseline {name} left out, {inputs.size.n_items:,} items take it "
+            "more memory in one worker than train.worker_mb"
+        )
+
+
+def _recommend(run: Run, inputs: SplitInputs, model: Model, keep: Keep) -> DataFrame:
+    """The longest list asked for, train items excluded; the model is released."""
+    with model.fit(inputs.edges, inputs.validation) as fitted:
+        ranked = top_k(
+            inputs.histories,
+            k=max(run.settings.evaluate.k),
+            user_vectors=fitted.user_vectors,
+            item_vectors=fitted.item_vectors,
+            item_weights=fitted.item_weights,
+        )
+        lists = keep(ranked)
+        lists.count()
+    return lists
 
 
 def _work_dir(run: Run, inputs: SplitInputs, name: str) -> str:

@@ -42,9 +42,9 @@ def _fit_and_write(run: Run, graph: TrainingGraph, model_run: str) -> None:
             )
             model = make_model(config.model, run.spark, config, folder, tracker.log_round)
             fitted = model.fit(fit_edges, held_out)
+        with fitted, run.phase("writing the model"):
             tracker.log_rounds(fitted.log)
             tracker.log_metrics(vars(graph.counts))
-        with run.phase("writing the model"):
             _write_model(run, model_run, fitted)
             record = [_lineage(run, graph, model_run, fitted)]
             run.store.merge(tables.MODELS, run.spark.createDataFrame(record, tables.MODELS.schema))

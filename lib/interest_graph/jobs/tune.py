@@ -127,9 +127,9 @@ def _measure(run: Run, search: Search, draw: Draw) -> float:
     with track_training(config, name, tags, versions, early_ends=(PrunedTrial,)) as tracker:
         listener, folder = _Listener(tracker, draw), str(_trial_folder(search, draw))
         model = make_model(config.model, run.spark, config, folder, listener)
-        fitted = model.fit(search.pairs.fit_edges, search.pairs.validation)
-        tracker.log_rounds(fitted.log)
-        metric = held_out_ndcg(fitted, search.pairs, config)
+        with model.fit(search.pairs.fit_edges, search.pairs.validation) as fitted:
+            tracker.log_rounds(fitted.log)
+            metric = held_out_ndcg(fitted, search.pairs, config)
         tracker.log_metrics({"held_out_ndcg": metric})
     return metric
 

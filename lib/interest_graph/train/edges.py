@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -26,13 +27,27 @@ class EdgeCounts:
     n_items: int
 
 
+@runtime_checkable
+class MemoryBound(Protocol):
+    """A model that needs memory for the whole graph in one worker."""
+
+    def fits(self, counts: EdgeCounts) -> bool:
+        """Whether train.worker_mb allows for a graph of that size."""
+        ...
+
+
+def size_of(edges: DataFrame) -> EdgeCounts:
+    """Count edges, users and items."""
+    distinct = [F.countDistinct(column) for column in ("user_id", "item_id")]
+    return EdgeCounts(*edges.agg(F.count("*"), *distinct).collect()[0])
+
+
 def count_edges(edges: DataFrame) -> EdgeCounts:
     """Count edges, users and items. Raises TrainingError when there are none."""
-    distinct = [F.countDistinct(column) for column in ("user_id", "item_id")]
-    counts = edges.agg(F.count("*"), *distinct).first()
-    if counts is None or counts[0] == 0:
+    counts = size_of(edges)
+    if counts.n_edges == 0:
         raise TrainingError("there are no user-item edges to train on")
-    return EdgeCounts(*counts)
+    return counts
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ Scoring, blending and evaluation read FittedModel only, and so work for every mo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Protocol, Self, runtime_checkable
 
 from pyspark.sql import DataFrame
 
@@ -29,6 +30,7 @@ class FittedModel:
     log: rows of model.training_log without model_run.
     shards: user_id, shard_id, n_edges; partition: rows of model.partition without model_run. Both
     of models that train on shards, None for others.
+    held: closed by `release`, and at the end of a `with` block: frames in Spark's cache.
     """
 
     name: str
@@ -38,11 +40,17 @@ class FittedModel:
     log: DataFrame | None = None
     shards: DataFrame | None = None
     partition: DataFrame | None = None
+    held: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
 
     def release(self) -> None:
-        """Let go of what fitting left in memory."""
-        if self.item_weights is not None:
-            self.item_weights.unpersist()
+        """Let go of what fitting left in memory; the model is of no use afterwards."""
+        self.held.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 class Model(Protocol):

@@ -6,21 +6,16 @@ shard s holds the rows R^_s of its users. All that shards exchange are sums over
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, Shipped, shipping, unpack_texts
-from interest_graph.errors import TrainingError
 from interest_graph.train.distributed.array_codec import PACKED_COLUMNS, pack, unpack
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
 from interest_graph.train.kernels.sparse import SYMMETRIC, Scaling, normalised
@@ -156,18 +151,3 @@ def _lists(vectors: np.ndarray) -> pa.ListArray:
     values = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
     offsets = np.arange(len(vectors) + 1, dtype=np.int32) * vectors.shape[1]
     return pa.ListArray.from_arrays(pa.array(offsets), values)
-
-
-_OF_A_SHARD = re.compile(rf"{TrainingError.__name__}: shard (\d+): (.+)")
-
-
-@contextmanager
-def naming_the_shard() -> Iterator[None]:
-    """Re-raise a shard's TrainingError from a Spark job within the block, as one line."""
-    try:
-        yield
-    except (PySparkException, Py4JJavaError) as error:
-        found = _OF_A_SHARD.search(str(error))
-        if found is None:
-            raise
-        raise TrainingError(found.group(2).strip(), int(found.group(1))) from None

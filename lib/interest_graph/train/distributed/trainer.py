@@ -15,9 +15,10 @@ from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.errors import TrainingError
-from interest_graph.train.distributed.all_reduce import item_sums, naming_the_shard, run_on_shards
+from interest_graph.train.distributed.all_reduce import item_sums, run_on_shards
 from interest_graph.train.distributed.array_codec import PACKED_COLUMNS
 from interest_graph.train.distributed.checkpoint import Checkpoints
+from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
 from interest_graph.train.kernels.sparse import CSR_NAMES, HELD_NAMES
 from interest_graph.train.kernels.worker_epoch import (
@@ -144,7 +145,7 @@ class Trainer:
             path = self.checkpoints.shards_path(number)
             # Trained floats neither compress nor repeat: both encodings would only cost time.
             writer = rows.write.mode("overwrite").option("compression", "none")
-            with naming_the_shard():
+            with worker_errors():
                 writer.option("parquet.enable.dictionary", "false").parquet(path)
         exchanged = F.col("name").isin("own", "delta") | F.col("name").startswith(_LOG)
         return item_sums(self.shards(number).where(exchanged))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -9,6 +10,7 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from interest_graph.cache_scope import persistent_rdds, unpersist_rdds
 from interest_graph.config.base import Section
 from interest_graph.config.train import TrainConfig
 from interest_graph.train.edges import all_pairs, count_edges
@@ -39,6 +41,8 @@ class Popularity:
 
 
 _ID_PARTITIONS = 8
+# MLlib keeps the factors in memory under these names, and has no call to let them go.
+_KEPT_BY_MLLIB = ("userFactors", "itemFactors")
 
 
 class Candidate(Section):
@@ -73,21 +77,28 @@ class Als:
         pairs = all_pairs(edges, validation)
         users, items = _numbers(pairs, "user_id"), _numbers(pairs, "item_id")
         numbered = pairs.join(users, "user_id").join(items, "item_id")
+        spark = edges.sparkSession
+        before = persistent_rdds(spark, _KEPT_BY_MLLIB)
         model = tuned._als().fit(numbered.select("user", "item", "weight"))
-        return FittedModel(
+        fitted = FittedModel(
             self.name,
             user_vectors=_vectors(model.userFactors, users, "user"),
             item_vectors=_vectors(model.itemFactors, items, "item"),
-            log=log_of(edges.sparkSession, self.name, tuned.trials),
+            log=log_of(spark, self.name, tuned.trials),
         )
+        kept = persistent_rdds(spark, _KEPT_BY_MLLIB) - before
+        fitted.held.callback(unpersist_rdds, spark, kept)
+        return fitted
 
     def tuned(self, edges: DataFrame, validation: DataFrame) -> Als:
         """This model with only the candidate whose NDCG on the validation pairs is highest."""
         if len(self.candidates) == 1:
             return self
         alone = [replace(self, candidates=(candidate,)) for candidate in self.candidates]
-        fitted = [model.fit(edges) for model in alone]
-        ranking = rank_held_out(fitted, edges, validation, self.config.validation, self.config.seed)
+        config = self.config
+        with ExitStack() as held:
+            fitted = [held.enter_context(model.fit(edges)) for model in alone]
+            ranking = rank_held_out(fitted, edges, validation, config.validation, config.seed)
         trials = ranking.trials[:-1]  # the last one is their blend
         best = max(trials, key=lambda trial: (trial.metric, -trial.trial))
         return replace(self, candidates=(self.candidates[best.trial],), trials=trials)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol, runtime_checkable
@@ -15,7 +16,7 @@ from pyspark.sql import functions as F
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
 from interest_graph.plugins import file_name
-from interest_graph.train.edges import EdgeCounts, count_edges, hold_out_edges
+from interest_graph.train.edges import EdgeCounts, MemoryBound, count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
 from interest_graph.train.tuning.validation import Ranking, log_of, rank_held_out
@@ -27,15 +28,6 @@ class Tunable(Protocol):
 
     def tuned(self, edges: DataFrame, validation: DataFrame) -> Model:
         """The model fixed to the settings with the highest NDCG on the validation pairs."""
-        ...
-
-
-@runtime_checkable
-class MemoryBound(Protocol):
-    """A model that holds the whole graph in one worker, and so is limited by train.worker_mb."""
-
-    def fits(self, counts: EdgeCounts) -> bool:
-        """Whether a graph of this size can be fitted within train.worker_mb."""
         ...
 
 
@@ -74,22 +66,23 @@ class Blend:
         """
         given = self.config.blend.weights
         if given is not None:
-            parts = [(self._make(name).fit(edges, validation), given[name]) for name in given]
-            return blend(parts)
+            sources = [(self._make(name), weight) for name, weight in given.items()]
+            return _fit_and_blend(sources, edges, validation)
         names = self._sources_that_fit(count_edges(edges))
         known, held_out = (edges, validation) if validation else _hold_out(edges, self.config)
         models = [self._tuned(name, known, held_out) for name in names]
-        tried = [_fit_without_validation(model, known, held_out) for model in models]
-        ranking = rank_held_out(tried, known, held_out, self.config.validation, self.config.seed)
-        for trial in tried:
-            trial.release()
+        validation_config, seed = self.config.validation, self.config.seed
+        with ExitStack() as held:
+            tried = [
+                held.enter_context(_fit_without_validation(each, known, held_out))
+                for each in models
+            ]
+            ranking = rank_held_out(tried, known, held_out, validation_config, seed)
         _log_weights(names, ranking)
-        parts = [
-            (model.fit(known, held_out), weight)
-            for model, weight in zip(models, ranking.weights, strict=True)
-            if weight > 0
-        ]
-        return blend(parts, log=log_of(self.spark, self.name, ranking.trials))
+        weighed = zip(models, ranking.weights, strict=True)
+        sources = [(model, weight) for model, weight in weighed if weight > 0]
+        log = log_of(self.spark, self.name, ranking.trials)
+        return _fit_and_blend(sources, known, held_out, log)
 
     def _sources_that_fit(self, counts: EdgeCounts) -> list[str]:
         """The configured sources without those that need more than train.worker_mb."""
@@ -130,7 +123,7 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
         for model, weight in parts
         if model.item_weights is not None
     ]
-    return FittedModel(
+    blended = FittedModel(
         name="blend",
         user_vectors=_joined(users),
         item_vectors=_joined(items),
@@ -139,6 +132,25 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
         shards=next((model.shards for model, _ in parts if model.shards is not None), None),
         partition=next((m.partition for m, _ in parts if m.partition is not None), None),
     )
+    if len(weights) > 1 and blended.item_weights is not None:
+        blended.held.callback(blended.item_weights.unpersist)
+    return blended
+
+
+def _fit_and_blend(
+    sources: Sequence[tuple[Model, float]],
+    edges: DataFrame,
+    validation: DataFrame | None,
+    log: DataFrame | None = None,
+) -> FittedModel:
+    """Fit the models and blend them; releasing the blend releases them."""
+    with ExitStack() as held:
+        parts = [
+            (held.enter_context(model.fit(edges, validation)), weight) for model, weight in sources
+        ]
+        blended = blend(parts, log)
+        blended.held.callback(held.pop_all().close)
+    return blended
 
 
 def _log_weights(names: Sequence[str], ranking: Ranking) -> None:

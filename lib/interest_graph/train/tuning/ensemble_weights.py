@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from interest_graph.train.kernels.ranking import Codes, Floats, blocks_of, ndcg, top_items
+from interest_graph.largest import largest_columns
+from interest_graph.train.kernels.ranking import Codes, Floats, blocks_of, ndcg
 
 Score = Callable[[Codes], Floats]
 Weights = npt.NDArray[np.float64]
@@ -39,7 +40,7 @@ class Pool:
         for weight, scores in zip(weights, self.scores, strict=True):
             if weight > 0:
                 total += np.float32(weight) * scores
-        hits = np.take_along_axis(self.relevant, top_items(total, k), axis=1)
+        hits = np.take_along_axis(self.relevant, largest_columns(total, k), axis=1)
         return float(ndcg(hits, self.n_relevant).mean())
 
     def of_users(self, rows: Codes) -> Pool:
@@ -119,7 +120,7 @@ def _block_pool(
         table = np.asarray(score(block), dtype=np.float32)
         table[known] = -np.inf
         tables.append(table)
-    found = np.hstack([top_items(table, _POOL_FACTOR * k) for table in tables])
+    found = np.hstack([largest_columns(table, _POOL_FACTOR * k) for table in tables])
     found.sort(axis=1)
     repeated = np.zeros(found.shape, dtype=bool)
     repeated[:, 1:] = found[:, 1:] == found[:, :-1]

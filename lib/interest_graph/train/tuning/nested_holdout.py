@@ -43,7 +43,6 @@ def nest_holdout(edges: DataFrame, config: TrainConfig) -> Iterator[NestedHoldou
 
 
 def held_out_ndcg(fitted: FittedModel, pairs: NestedHoldout, config: TrainConfig) -> float:
-    """NDCG@k on the held-out pairs, k = train.validation.k; releases the model."""
+    """NDCG at train.validation.k on the held-out pairs."""
     ranking = rank_held_out([fitted], pairs.known, pairs.held_out, config.validation, config.seed)
-    fitted.release()
     return ranking.trials[0].metric

@@ -24,6 +24,7 @@ from interest_graph.config.models import ValidationConfig
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import TrainingError
 from interest_graph.partition_keys import keys_of_partitions
+from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges, with_validation
 from interest_graph.train.fitted import ITEM_WEIGHT_COLUMNS, FittedModel
 from interest_graph.train.kernels.item_item import ITEMS_PER_BLOCK
@@ -98,16 +99,23 @@ class WholeMatrixModel:
         Raises TrainingError without edges or when a worker would need more than train.worker_mb.
         """
         self._require_memory(count_edges(edges))
-        tuned = self.tuned(edges, validation) if validation is not None else self
+        tuned = self._choose(edges, validation) if validation is not None else self
         weights = tuned._weights(all_pairs(edges, validation))
-        log = log_of(self.spark, self.name, tuned.trials)
-        return FittedModel(self.name, item_weights=weights, log=log)
+        fitted = FittedModel(
+            self.name, item_weights=weights, log=log_of(self.spark, self.name, tuned.trials)
+        )
+        fitted.held.callback(weights.unpersist)
+        return fitted
 
     def tuned(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel:
         """This model with only the candidate whose NDCG on the validation pairs is highest."""
+        if len(self.candidates) > 1:
+            self._require_memory(count_edges(edges))
+        return self._choose(edges, validation)
+
+    def _choose(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel:
         if len(self.candidates) == 1:
             return self
-        self._require_memory(count_edges(edges))
         compute = partial(
             _try_candidates,
             recipe=self.recipe,
@@ -116,7 +124,8 @@ class WholeMatrixModel:
             seed=self.config.seed,
         )
         pairs = with_validation(edges, validation).repartition(1)
-        rows = pairs.mapInArrow(compute, TRIAL_COLUMNS).collect()  # one row a candidate
+        with worker_errors():
+            rows = pairs.mapInArrow(compute, TRIAL_COLUMNS).collect()  # one row a candidate
         trials = tuple(Trial(**row.asDict()) for row in rows)
         best = max(trials, key=lambda trial: (trial.metric, -trial.trial))
         return replace(self, candidates=(self.candidates[best.trial],), trials=trials)
@@ -132,8 +141,16 @@ class WholeMatrixModel:
         settings = self.candidates[0]
         compute = partial(_weight_batches, recipe=self.recipe, settings=settings, keys=keys)
         weights = copies.mapInArrow(compute, ITEM_WEIGHT_COLUMNS)
-        # Cached: the table writer, the top-k and a blend each read it.
-        return weights.persist(StorageLevel.MEMORY_AND_DISK)
+        # Cached, as the table writer, the top-k and a blend each read it; and computed at once, so
+        # that an error in a worker is reported as this model's and not as its first reader's.
+        weights.persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            with worker_errors():
+                weights.count()
+        except BaseException:
+            weights.unpersist()
+            raise
+        return weights
 
     def fits(self, counts: EdgeCounts) -> bool:
         """Whether a graph of this size can be fitted within train.worker_mb."""
