@@ -58,6 +58,16 @@ def warehouse(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def remote(spark: Any, tmp_path: Path) -> str:
+    """The URL of a folder that Hadoop alone can reach: as on HDFS, which has the same calls."""
+    name = tmp_path.parent.name.replace("_", "-") + tmp_path.name.replace("_", "-")
+    (tmp_path / "remote").mkdir()
+    mount = f"fs.viewfs.mounttable.{name}.link./lake"
+    spark._jsc.hadoopConfiguration().set(mount, f"file://{tmp_path}/remote")
+    return f"viewfs://{name}/lake"
+
+
+@pytest.fixture
 def open_pipeline(spark: Any, warehouse: Path) -> Callable[..., Any]:
     """Opens a job on the temporary warehouse: open_job(graph={...}, as_of=...)."""
     from datetime import UTC, datetime

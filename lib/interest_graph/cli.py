@@ -217,13 +217,16 @@ def show(
     ] = None,
     rows: Annotated[int, typer.Option(help="Rows to print.")] = 20,
     where: Annotated[str | None, typer.Option(help="SQL predicate.")] = None,
+    properties_file: Properties = None,
     verbose: Verbose = False,
 ) -> None:
     """Print a table."""
 
     def work() -> None:
         settings = load_settings(config) if config else Settings()
-        pipeline = Pipeline(settings, open_session("show"), datetime.now(UTC))
+        spark_settings = read_properties(properties_file) if properties_file else None
+        spark = open_session("show", settings=spark_settings)
+        pipeline = Pipeline(settings, spark, datetime.now(UTC))
         frame = pipeline.read(table)
         (frame.where(where) if where else frame).show(rows, truncate=60)
 

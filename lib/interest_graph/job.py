@@ -66,7 +66,7 @@ class Run:
     @property
     def root(self) -> str:
         """The folder or URL of the tables, where the job keeps its other files too."""
-        return absolute(self.settings.warehouse.table_root)
+        return absolute(self.spark, self.settings.warehouse.table_root)
 
     @property
     def input_versions(self) -> dict[str, int]:

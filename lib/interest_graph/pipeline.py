@@ -15,13 +15,13 @@ from interest_graph import tables
 from interest_graph.config import Settings, load_settings
 from interest_graph.contract import Table
 from interest_graph.errors import ConfigError, one_line
-from interest_graph.filesystem import FileSystem, absolute, is_url, require_writable
 from interest_graph.job import Job, Run
 from interest_graph.memory import PeakMemory
 from interest_graph.progress import console
 from interest_graph.registry import find_job, stages
-from interest_graph.session import open_session
+from interest_graph.session import open_session, set_checkpoint_folder
 from interest_graph.store import Store
+from interest_graph.table_root import prepare_root, try_before_start
 
 
 class Pipeline:
@@ -51,18 +51,15 @@ class Pipeline:
         such as "graph.min_weight=0.1", which override the files; as_of: by default that of the
         settings, else the present time; spark_settings: Spark configuration of a new session.
         Raises ConfigError for wrong settings or a folder that cannot be written, before Spark
-        starts.
+        starts, and for a URL that cannot be reached, before a table is touched.
         """
         settings = load_settings(config, overrides)
-        root = settings.warehouse.table_root
-        if settings.warehouse.catalog is None:
-            require_writable(root)
-        checkpoints = f"{absolute(root)}/_checkpoints"
-        spark = open_session(
-            settings.project, checkpoint_root=checkpoints, settings=spark_settings, verbose=verbose
-        )
-        if is_url(root) and settings.warehouse.catalog is None:
-            FileSystem(spark).require_reachable(absolute(root))
+        warehouse = settings.warehouse
+        if warehouse.catalog is None:
+            try_before_start(warehouse.table_root, spark_settings)
+        spark = open_session(settings.project, settings=spark_settings, verbose=verbose)
+        root = prepare_root(spark, warehouse.table_root)
+        set_checkpoint_folder(spark, f"{root}/_checkpoints")
         # The only place that reads the clock: jobs and stages get the time as a parameter.
         moment = as_of or settings.as_of or datetime.now(UTC).replace(microsecond=0)
         return cls(settings, spark, moment)

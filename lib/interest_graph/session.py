@@ -63,7 +63,7 @@ def open_session(
         active = _build(app_name, dict(settings or {}))
         active.sparkContext.setLogLevel("WARN" if verbose else "OFF")
     if checkpoint_root is not None:
-        _set_checkpoint_folder(active, checkpoint_root)
+        set_checkpoint_folder(active, checkpoint_root)
     return active
 
 
@@ -151,7 +151,8 @@ def _heap_mb() -> int:
     return int(min(8192, psutil.virtual_memory().total // 3 // 2**20))
 
 
-def _set_checkpoint_folder(spark: SparkSession, root: str) -> None:
+def set_checkpoint_folder(spark: SparkSession, root: str) -> None:
+    """Have frames that Spark checkpoints written under `root`, unless a folder is set already."""
     context = spark.sparkContext
     # getCheckpointDir is not in PySpark's own API for 3.5 without a JVM call
     if context._jsc.sc().getCheckpointDir().isEmpty():

@@ -47,10 +47,16 @@ def list_files(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
     """The files that match the source's path, sorted; names that start with _ or . are skipped.
 
     A source of format delta: the data files of the table's current version.
-    Raises DataError when there is no file or no table.
+    Raises DataError when there is no file or no table, or when their store does not answer.
     """
-    if source.format == "delta":
-        return _list_delta(spark, source)
+    try:
+        return _list_delta(spark, source) if source.format == "delta" else _list(spark, source)
+    except Py4JJavaError as error:
+        problem = f"{source.path} cannot be listed ({_cause(error)})"
+        raise DataError(f"source {source.name}: {problem}") from None
+
+
+def _list(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
     path = spark._jvm.org.apache.hadoop.fs.Path(source.path)  # type: ignore[union-attr]
     system = path.getFileSystem(spark._jsc.hadoopConfiguration())
     found = [status for top in system.globStatus(path) or [] for status in _walk(system, top)]

@@ -66,7 +66,7 @@ def _graph_of(run: Run, version: str) -> GraphTables | None:
 def report_path(run: Run) -> str:
     """Path of the page: `report.path`, or by default report.html in the folder of the tables."""
     given = run.settings.report.path
-    return absolute(given) if given else f"{run.root}/report.html"
+    return absolute(run.spark, given) if given else f"{run.root}/report.html"
 
 
 def example_lists(run: Run, n_users: int) -> Rows:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import structlog
@@ -13,6 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.config import TrainConfig
+from interest_graph.folders import open_folder
 from interest_graph.identity import digest
 from interest_graph.train.distributed.all_reduce import gram, item_sums, run_on_shards, user_rows
 from interest_graph.train.distributed.checkpoint import Checkpoints
@@ -92,7 +92,7 @@ class LightGCN:
         return Trainer(
             graph=graph,
             plan=plan_of(config, graph.n_shards),
-            checkpoints=Checkpoints(Path(self.work_dir), fingerprint),
+            checkpoints=Checkpoints(open_folder(self.spark, self.work_dir), fingerprint),
             max_rounds=config.max_rounds,
             patience=config.patience,
             on_round=partial(_log_round, listener=self.listener),
