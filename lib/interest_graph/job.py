@@ -12,10 +12,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from interest_graph.config import Settings
 from interest_graph.contract import Table
+from interest_graph.delta_log import ABSENT, TableState
+from interest_graph.errors import MissingTableError
 from interest_graph.filesystem import absolute
 from interest_graph.identity import digest, library_version
 from interest_graph.progress import phase
-from interest_graph.store import Store, TableState
+from interest_graph.store import Store
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,20 @@ class Run:
 
         A table that is no input of the job is read in its newest version. Raises MissingTableError.
         """
+        if not self._is_there(table):
+            raise MissingTableError(table.name, table.writer)
         pinned = self.inputs.get(table.name)
         return self.store.read(table, pinned.version if pinned else None)
 
     def read_if_written(self, table: Table) -> DataFrame | None:
-        """The table as `read` returns it, or None if it has never been written."""
-        return self.read(table) if self.store.exists(table) else None
+        """The table as `read` returns it, or None if it was not written when inputs were pinned."""
+        return self.read(table) if self._is_there(table) else None
+
+    def _is_there(self, table: Table) -> bool:
+        """Whether there is the table; an input that was written after the start is not there."""
+        if table in (*self.job.reads, *self.job.optional):
+            return self.inputs.get(table.name, ABSENT).version >= 0
+        return self.store.exists(table)
 
     def count(self, name: str, n_rows: int) -> None:
         """Record a number of rows under a name, for ops.runs and the printed summary."""
@@ -106,6 +116,11 @@ class Run:
         """Show progress under a title during the block; yields a function that shows a text."""
         with phase(self.spark, title) as report:
             yield report
+
+    def result(self) -> str:
+        """Digest of the data of the tables that the job writes, as they are now."""
+        written = {table.name: self.store.state(table).identity for table in self.job.writes}
+        return digest(written, 12)
 
     def fingerprint(self) -> str:
         """Digest of what decides the result: settings, as-of time, input data, library version."""

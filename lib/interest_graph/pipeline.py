@@ -19,7 +19,7 @@ from interest_graph.job import Job, Run
 from interest_graph.memory import PeakMemory
 from interest_graph.progress import console
 from interest_graph.registry import find_job, stages
-from interest_graph.session import open_session, set_checkpoint_folder
+from interest_graph.session import job_settings, open_session, set_checkpoint_folder
 from interest_graph.store import Store
 from interest_graph.table_root import prepare_root, try_before_start
 
@@ -69,15 +69,17 @@ class Pipeline:
 
         job: a declaration, or the name of a registered job. It is up to date when inputs, settings
         and results are those of its last successful run. force: run in any case. Every run, also a
-        failed one, becomes a row of ops.runs; its error is raised again.
+        failed one, becomes a row of ops.runs; its error is raised again. While it runs, the session
+        has the settings that jobs need.
         """
         job = find_job(job) if isinstance(job, str) else job
-        run = self.last_run = Run(job, self.settings, self.spark, self.as_of)
-        fingerprint = run.fingerprint()
-        if not (force or job.always) and _is_up_to_date(run, fingerprint):
-            console.print(f"{job.name}: up to date")
-            return False
-        _execute(run, fingerprint)
+        with job_settings(self.spark):
+            run = self.last_run = Run(job, self.settings, self.spark, self.as_of)
+            fingerprint = run.fingerprint()
+            if not (force or job.always) and _is_up_to_date(run, fingerprint):
+                console.print(f"{job.name}: up to date")
+                return False
+            _execute(run, fingerprint)
         return True
 
     def run_all(self, *, force: bool = False) -> list[str]:
@@ -111,13 +113,14 @@ def _is_up_to_date(run: Run, fingerprint: str) -> bool:
         return False
     runs = run.store.read(tables.RUNS).where("status = 'succeeded'")
     last = runs.where(runs.job == run.job.name).orderBy(runs.started_ts.desc()).first()
-    if last is None or last.fingerprint != fingerprint:
+    if last is None or not last.fingerprint.startswith(fingerprint):
         return False
-    is_changed = any(
-        run.store.has_changed_since(table, last.writes.get(table.name, -1))
-        for table in run.job.writes
-    )
-    return not is_changed and not run.job.is_missing(run)
+    return last.fingerprint == _with_result(run, fingerprint) and not run.job.is_missing(run)
+
+
+def _with_result(run: Run, fingerprint: str) -> str:
+    """What made a result, and the result: both are the same while a job is up to date."""
+    return f"{fingerprint}-{run.result()}"
 
 
 def _execute(run: Run, fingerprint: str) -> None:
@@ -140,7 +143,7 @@ def _execute(run: Run, fingerprint: str) -> None:
         rows=run.rows,
         reads=run.input_versions,
         writes={} if error else {t.name: run.store.version(t) for t in run.job.writes},
-        fingerprint=fingerprint,
+        fingerprint=fingerprint if error else _with_result(run, fingerprint),
         error=one_line(error) if error else None,
     )
     _record(run, record, error)

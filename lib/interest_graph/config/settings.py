@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from interest_graph.config.base import Section
 from interest_graph.config.clean import CleanConfig
@@ -21,8 +21,9 @@ _SAFE_HOURS = 168  # as in Delta: younger files may be in use by a reader or a r
 
 
 class MaintainConfig(Section):
-    """How the tables' files are kept in shape."""
+    """How the tables are kept in shape."""
 
+    keep_versions: PositiveInt = 5  # newest builds of graph and model; what is served stays as well
     retention_hours: int = Field(default=_SAFE_HOURS, ge=0)  # files that left a table later stay
     allow_short_retention: bool = False  # breaks readers and time travel below 168 hours
 

@@ -103,9 +103,10 @@ def versions(run: Run) -> tuple[int, int]:
 
 
 def wrote_alone(run: Run, before: tuple[int, int]) -> bool:
-    """Whether these tables have had only the one commit of this run since the versions `before`."""
-    # A table that did not exist (-1) has version 0 after its creation and 1 after the commit.
-    return all(now <= max(old, 0) + 1 for now, old in zip(versions(run), before, strict=True))
+    """Whether rows of these tables have changed at most once, by this run, since `before`."""
+    written = zip((tables.BATCHES, tables.INTERACTIONS), before, strict=True)
+    changes = [run.store.changes_since(table, version) for table, version in written]
+    return all(n_changes in (0, 1) for n_changes in changes)
 
 
 def batches_to_clean(run: Run, aliases: DataFrame | None, again: Collection[str] = ()) -> Batches:
@@ -201,16 +202,16 @@ def _has_aliases(run: Run) -> bool:
         return False
     runs = run.store.read(tables.RUNS).where("job = 'clean' AND status = 'succeeded'")
     last = runs.orderBy(F.desc("started_ts")).select("reads", "writes").first()
+    if last is None:
+        return False
     settings = settings_digest(run.settings.clean, run.settings.event_sources)
     cleaned = run.store.read(tables.BATCHES).select("settings").distinct().collect()
-    return (
-        last is not None
-        and not run.store.has_changed_since(tables.ITEMS, last.reads.get(tables.ITEMS.name, -1))
-        and not run.store.has_changed_since(
-            tables.ITEM_ALIASES, last.writes[tables.ITEM_ALIASES.name]
-        )
-        and {row.settings.split("-")[0] for row in cleaned} == {settings}
+    known = (
+        (tables.ITEMS, last.reads.get(tables.ITEMS.name, -1)),
+        (tables.ITEM_ALIASES, last.writes[tables.ITEM_ALIASES.name]),
     )
+    are_unchanged = all(run.store.changes_since(table, version) == 0 for table, version in known)
+    return are_unchanged and {row.settings.split("-")[0] for row in cleaned} == {settings}
 
 
 def _digest_of(aliases: DataFrame | None) -> str:
