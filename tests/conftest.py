@@ -14,8 +14,9 @@ import pytest
 # Workers otherwise take python3 from PATH; the address keeps executors off the network.
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-# Every JVM that a test starts has a small heap: G1's threads would take a sixth of the processor.
-os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:+UseSerialGC")
+# Every JVM that a test starts has a small heap and a short life: G1's threads would take a sixth
+# of the processor, the optimising compiler (C2) a seventh.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1")
 
 TEST_SETTINGS = {
     # Compiling a plan costs more than a few hundred rows repay; submitted jobs compile theirs.

@@ -1,4 +1,4 @@
-"""Checks what the suite stands on; each mismatch is one line that says what to install."""
+"""Checks of the environment; each problem is one line that says what to install."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _JAVA = ("8", "11", "17")
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: what was found and, where that is not ok, what to do."""
+    """The result of a check: what was found and, if that is not ok, what to do."""
 
     name: str
     ok: bool

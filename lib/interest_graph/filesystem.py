@@ -1,4 +1,4 @@
-"""Files beside the tables, wherever these are: a local folder, or anything that Hadoop reads.
+"""Files other than tables, in a local folder or on any file system that Hadoop supports.
 
 A path without a scheme is looked up where Hadoop's default file system has it, as Spark does: on
 the local disk unless a Hadoop configuration names another, such as a cluster's HDFS. What must
@@ -75,7 +75,7 @@ def require_local_writable(spark: SparkSession, root: str) -> None:
 
 
 class FileSystem:
-    """Whole files by path, on the file system that the path's scheme or Hadoop's default names."""
+    """Reads and writes whole files; the scheme of a path, or Hadoop's default, decides where."""
 
     def __init__(self, spark: SparkSession) -> None:
         self._jvm: Any = spark._jvm
@@ -141,7 +141,7 @@ class FileSystem:
             system.copyToLocalFile(False, place, self._path(f"file://{target}"), True)
 
     def delete(self, path: str) -> None:
-        """Delete a file, or a folder with all that it holds; nothing happens where none is."""
+        """Delete a file, or a folder with its content; does nothing if there is none."""
         system, place = self._open(path)
         system.delete(place, True)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Lock
 
 import psutil
 from pyspark import SparkConf, SparkContext
@@ -21,21 +22,38 @@ _DELTA = {
 # Nearly every row has a value of its own: a dictionary saves a thirtieth of the bytes at most, and
 # filling those of all columns took a sixth of the tasks' time in ingest and clean (profiled).
 _PLAIN = ("event_id", "session_id", "event_time", "event_ts", "position")
-_ALWAYS = {
-    **_DELTA,
-    **{f"spark.hadoop.parquet.enable.dictionary#{column}": "false" for column in _PLAIN},
+# What results depend on. A session that was there before has these while a job runs.
+_NEEDED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",  # else a time of another form stops the job
+    "spark.sql.ansi.enabled": "false",  # else so does a number that is none
+    "spark.sql.caseSensitive": "false",
+    "spark.sql.sources.partitionOverwriteMode": "STATIC",  # DYNAMIC: a replaced table keeps rows
+    "spark.sql.files.ignoreCorruptFiles": "false",  # else records are lost without a word
+    "spark.sql.files.ignoreMissingFiles": "false",
+}
+# What is better so, and can be set at any time.
+_PREFERRED = {
     "spark.sql.adaptive.enabled": "true",
     # Spark's default, INT96, is 12 bytes that no reader can skip by: deprecated by Parquet.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # A batch is one partition of bronze.events: its records need no sort before they are written.
     "spark.sql.maxConcurrentOutputFileWriters": "2",
+}
+# What only the start of Spark can set; the doctor looks after sessions that others started.
+FIXED = {
+    **_DELTA,
+    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
     "spark.cleaner.referenceTracking.cleanCheckpoints": "true",  # else rdd-* folders pile up
-    "spark.ui.showConsoleProgress": "false",  # rich shows progress; both write carriage returns
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|hmac|pepper|credential",
+}
+_ALWAYS = {
+    **FIXED,
+    **_NEEDED,
+    **_PREFERRED,
+    **{f"spark.hadoop.parquet.enable.dictionary#{column}": "false" for column in _PLAIN},
+    "spark.ui.showConsoleProgress": "false",  # rich shows progress; both write carriage returns
 }
 _INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
@@ -51,33 +69,100 @@ def open_session(
     settings: Mapping[str, str] | None = None,
     verbose: bool = False,
 ) -> SparkSession:
-    """Return the active session, or open one.
+    """Return the session that is there, or open one.
 
-    A session that spark-submit or Databricks prepared keeps every setting that it has; what is
-    absent is set. `settings` are those of a properties file, for starts without spark-submit.
-    Spark's own log is off unless `verbose`: a job's error is one line, not a task's stack trace.
+    A session that spark-submit, Databricks or a notebook prepared keeps every setting that it has;
+    of what can be set while it lives, the absent is set. `settings` are those of a properties
+    file, for starts without spark-submit. Spark's own log is off unless `verbose`: a job's error
+    is one line, not a task's stack trace.
     """
-    active = SparkSession.getActiveSession()
-    if active is None:
+    session = _session_before()
+    if session is None:
         _point_workers_at_this_python()
-        active = _build(app_name, dict(settings or {}))
-        active.sparkContext.setLogLevel("WARN" if verbose else "OFF")
+        session = _build(app_name, dict(settings or {}))
+        session.sparkContext.setLogLevel("WARN" if verbose else "OFF")
+    else:
+        _complete(session)
     if checkpoint_root is not None:
-        set_checkpoint_folder(active, checkpoint_root)
-    return active
+        set_checkpoint_folder(session, checkpoint_root)
+    return session
+
+
+@contextmanager
+def job_settings(spark: SparkSession) -> Iterator[None]:
+    """The block has the settings that results depend on, whatever the session's user set."""
+    others = {key: value for key, value in _NEEDED.items() if not _has(spark, key, value)}
+    with temporarily(spark, others):
+        yield
 
 
 @contextmanager
 def interpreting(spark: SparkSession, *, small: bool = True) -> Iterator[None]:
     """Run the plans of small work as they are: to compile them takes longer than they run."""
-    before = {key: spark.conf.get(key) for key in _INTERPRETED} if small else {}
+    with temporarily(spark, _INTERPRETED if small else {}):
+        yield
+
+
+@contextmanager
+def temporarily(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Session settings within the block; afterwards the session's own come back.
+
+    Blocks of several threads may overlap: the last one to end restores what was there before the
+    first one began.
+    """
+    with ExitStack() as stack:
+        for key, value in settings.items():
+            stack.enter_context(_override(spark, key, value))
+        yield
+
+
+# By session and setting: the session's own value, then those of the blocks that have not ended.
+_overrides: dict[tuple[SparkSession, str], list[str | None]] = {}
+_overrides_lock = Lock()
+
+
+@contextmanager
+def _override(spark: SparkSession, key: str, value: str) -> Iterator[None]:
+    with _overrides_lock:
+        values = _overrides.setdefault((spark, key), [spark.conf.get(key, None)])
+        values.append(value)
+        spark.conf.set(key, value)
     try:
-        for key in before:
-            spark.conf.set(key, _INTERPRETED[key])
         yield
     finally:
-        for key, value in before.items():
-            spark.conf.set(key, str(value))
+        with _overrides_lock:
+            values.reverse()  # of equal values the newest goes, not the session's own
+            values.remove(value)
+            values.reverse()
+            _set_or_unset(spark, key, values[-1])
+            if len(values) == 1:
+                del _overrides[spark, key]
+
+
+def _set_or_unset(spark: SparkSession, key: str, value: str | None) -> None:
+    if value is None:
+        spark.conf.unset(key)
+    else:
+        spark.conf.set(key, value)
+
+
+def _has(spark: SparkSession, key: str, value: str) -> bool:
+    return str(spark.conf.get(key, "")).upper() == value.upper()
+
+
+def _session_before() -> SparkSession | None:
+    """The session of this thread or, where it has none, the one that was started before."""
+    session = SparkSession.getActiveSession()
+    if session is None and SparkContext._active_spark_context is not None:
+        session = SparkSession.builder.getOrCreate()  # without settings it changes none
+    return session
+
+
+def _complete(spark: SparkSession) -> None:
+    """Set what the session's user left open."""
+    for key, value in {**_NEEDED, **_PREFERRED}.items():
+        if spark.conf.get(key, None) is None:
+            spark.conf.set(key, value)
 
 
 def read_properties(path: str | Path) -> dict[str, str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from operator import and_, or_
 
 from delta.exceptions import (
@@ -20,7 +19,7 @@ from delta.exceptions import (
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import MapType, StructField
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -28,8 +27,11 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from interest_graph import delta_log
 from interest_graph.config import WarehouseConfig
 from interest_graph.contract import Table
+from interest_graph.delta_log import ABSENT, Commit, TableState
 from interest_graph.errors import ConflictError, ContractError, DataError, MissingTableError
 from interest_graph.filesystem import absolute, require_local_writable
+from interest_graph.identity import digest
+from interest_graph.session import temporarily
 
 # Siblings, not subclasses of one another: every one must be named. Metadata and protocol
 # changes and two streams on one checkpoint are not listed: trying again would not help.
@@ -41,31 +43,8 @@ _CONFLICTS = (
     DeltaConcurrentModificationException,
 )
 _NOTE = "spark.databricks.delta.commitInfo.userMetadata"
-# Operations in a table's history that leave its rows as they are; any other counts as a change.
-_MAINTENANCE = (
-    "ADD CONSTRAINT",
-    "CLUSTER BY",
-    "COMPUTE STATS",
-    "CREATE TABLE",
-    "DROP CONSTRAINT",
-    "OPTIMIZE",
-    "SET TBLPROPERTIES",
-    "UNSET TBLPROPERTIES",
-    "UPGRADE PROTOCOL",
-    "VACUUM END",
-    "VACUUM START",
-)
-
-
-@dataclass(frozen=True)
-class TableState:
-    """A table at one moment: its newest Delta version, and a name of the rows that it holds.
-
-    version: -1 where the table has not been written; identity: as of delta_log.data_identity.
-    """
-
-    version: int
-    identity: str
+_CHECK_RETENTION = "spark.databricks.delta.retentionDurationCheck.enabled"
+_SESSION_CATALOG = "spark_catalog"
 
 
 class Store:
@@ -99,12 +78,7 @@ class Store:
         """The table, at `version` if one is given. Raises MissingTableError, ContractError."""
         if not self.exists(table):
             raise MissingTableError(table.name, table.writer)
-        reader = self.spark.read.format("delta")
-        if version is not None:
-            reader = reader.option("versionAsOf", version)
-        catalogued = self._warehouse.catalog is not None
-        location = self.location(table)
-        frame = reader.table(location) if catalogued else reader.load(location)
+        frame = self._load(table, version)
         self._check(table, frame)
         return frame
 
@@ -112,33 +86,24 @@ class Store:
         """The table's newest Delta version; -1 when it has not been written."""
         if self._warehouse.catalog is None:
             return max(delta_log.commit_versions(self.spark, self.location(table)), default=-1)
-        history = self._history(table)
-        return int(history[0]["version"]) if history else -1
+        return next((commit.version for commit in self._commits(table)), -1)
 
     def state(self, table: Table) -> TableState:
-        """The table's newest version and the identity of its data."""
-        if self._warehouse.catalog is None:
-            location = self.location(table)
-            versions = delta_log.commit_versions(self.spark, location)
-            if not versions:
-                return TableState(-1, "")
-            identity = delta_log.data_identity(self.spark, location, versions)
-            return TableState(versions[-1], identity)
-        history = self._history(table)
-        if not history:
-            return TableState(-1, "")
-        changed = next((row for row in history if _changes_data(row)), history[-1])
-        moment = changed["timestamp"].isoformat()
-        return TableState(int(history[0]["version"]), f"{changed['version']}-{moment}")
+        """The table's newest version and the identity of its rows; ABSENT where there is none.
 
-    def has_changed_since(self, table: Table, version: int) -> bool:
-        """Whether the table's rows changed after that version; true where nobody can tell."""
-        if self._warehouse.catalog is None:
-            location = self.location(table)
-            versions = delta_log.commit_versions(self.spark, location)
-            return delta_log.has_changed_since(self.spark, location, versions, version)
-        later = [row for row in self._history(table) if row["version"] > version]
-        return any(_changes_data(row) for row in later)
+        Where the log no longer tells, the names of the files that hold the rows stand in: the
+        table looks new once, and once more when a session other than ours joins these files.
+        """
+        commits = self._commits(table)
+        newest = next(commits, None)
+        if newest is None:
+            return ABSENT
+        identity = delta_log.identity_of(chain([newest], commits))
+        return TableState(newest.version, identity or self._name_files(table))
+
+    def changes_since(self, table: Table, version: int) -> int | None:
+        """How many commits changed the table's rows after that version; None: nobody can tell."""
+        return delta_log.changes_since(self._commits(table), version)
 
     def append(self, table: Table, frame: DataFrame) -> None:
         """Add rows."""
@@ -161,7 +126,8 @@ class Store:
         """Insert rows with new keys; with `update`, bring changed rows up to date.
 
         `delete_others` removes rows whose key the frame lacks. `prune` is a predicate on the
-        table (alias `old`) that limits the files looked at. Rows that are equal are not rewritten.
+        table (alias `old`) that limits the files looked at. Where all rows are equal the table's
+        identity stays what it was.
         """
 
         def run() -> None:
@@ -188,18 +154,17 @@ class Store:
 
         The commit says so in its userMetadata: the table's identity stays what it was.
         """
-        self._retry(table, lambda: self._delta(table).delete(where), expiry=True)
+        self._retry(table, lambda: self._delta(table).delete(where), kept=self.state(table))
 
     def compact(self, table: Table) -> tuple[int, int]:
         """Rewrite small files as larger ones; returns the numbers of files removed and added."""
-        with self._signed():
+        with self._signed(self.state(table)):
             metrics = self._delta(table).optimize().executeCompaction().select("metrics.*").first()
         return (0, 0) if metrics is None else (metrics.numFilesRemoved, metrics.numFilesAdded)
 
     def vacuum(self, table: Table, *, hours: int) -> None:
         """Remove files that left the table more than `hours` ago; the caller vouches for them."""
-        check = "spark.databricks.delta.retentionDurationCheck.enabled"
-        with self._signed(), _setting(self.spark, check, "false"):
+        with self._signed(self.state(table)), temporarily(self.spark, {_CHECK_RETENTION: "false"}):
             self._delta(table).vacuum(hours)
 
     def create(self, table: Table) -> None:
@@ -211,7 +176,7 @@ class Store:
         builder = DeltaTable.createIfNotExists(self.spark)
         if self._warehouse.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.location(table).rsplit('.', 1)[0]}")
-            builder = builder.tableName(self.location(table))
+            builder = builder.tableName(self._name(table))
         else:
             builder = builder.location(self.location(table))
         builder = builder.addColumns(table.schema).partitionedBy(*table.partition_by)
@@ -222,8 +187,25 @@ class Store:
 
     def _delta(self, table: Table) -> DeltaTable:
         if self._warehouse.catalog is not None:
-            return DeltaTable.forName(self.spark, self.location(table))
+            return DeltaTable.forName(self.spark, self._name(table))
         return DeltaTable.forPath(self.spark, self.location(table))
+
+    def _name(self, table: Table) -> str:
+        """A catalog's table as Delta's own functions take it.
+
+        Outside Databricks they parse two parts, which are looked up in the session's catalog.
+        """
+        name = self.location(table)
+        if self.spark.catalog.currentCatalog() == _SESSION_CATALOG:
+            return name.removeprefix(f"{_SESSION_CATALOG}.")
+        return name
+
+    def _load(self, table: Table, version: int | None = None) -> DataFrame:
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        location = self.location(table)
+        return reader.load(location) if self._warehouse.catalog is None else reader.table(location)
 
     def _save(
         self, table: Table, frame: DataFrame, mode: str, options: dict[str, str] | None = None
@@ -241,19 +223,21 @@ class Store:
         self._retry(table, write)
 
     @contextmanager
-    def _signed(self, *, expiry: bool = False) -> Iterator[None]:
+    def _signed(self, kept: TableState | None = None) -> Iterator[None]:
         """Commits within the block carry the run's id; the session's own note comes back after.
 
-        A session setting rather than a write option: MERGE, DELETE and CREATE take no options.
+        kept: the table's state, for commits that leave its newest rows as they are. A session
+        setting rather than a write option: MERGE, DELETE and CREATE take no options.
         """
-        if self.run_id is None:
+        if self.run_id is None and kept is None:
             yield
             return
-        note = {"run_id": self.run_id} | ({delta_log.EXPIRY: True} if expiry else {})
-        with _setting(self.spark, _NOTE, json.dumps(note)):
+        with temporarily(self.spark, {_NOTE: delta_log.note_of(self.run_id, kept)}):
             yield
 
-    def _retry(self, table: Table, write: Callable[[], None], *, expiry: bool = False) -> None:
+    def _retry(
+        self, table: Table, write: Callable[[], None], kept: TableState | None = None
+    ) -> None:
         policy = Retrying(
             retry=retry_if_exception_type(_CONFLICTS),
             wait=wait_random_exponential(multiplier=0.1, max=5),
@@ -261,44 +245,32 @@ class Store:
             reraise=True,
         )
         try:
-            with self._signed(expiry=expiry):
+            with self._signed(kept):
                 policy(write)
         except _CONFLICTS as error:
             raise ConflictError(f"{table.name}: another job keeps changing it") from error
         except (Py4JJavaError, PySparkException) as error:
             raise _translate(table, error) from error
 
-    def _history(self, table: Table) -> list[Row]:
-        """The commits of a catalog's table that its history still has, newest first."""
+    def _commits(self, table: Table) -> Iterator[Commit]:
+        """The commits that the table's log or history still has, newest first."""
+        if self._warehouse.catalog is None:
+            return delta_log.read_commits(self.spark, self.location(table))
         if not self.exists(table):
-            return []
-        columns = ("version", "timestamp", "operation", "userMetadata")
-        return self._delta(table).history().select(*columns).collect()
+            return iter(())
+        moment = F.unix_millis("timestamp").alias("timestamp_ms")
+        columns = ("version", "operation", "operationMetrics", "userMetadata")
+        history = self._delta(table).history().select(moment, *columns)
+        return map(delta_log.commit_of, history.orderBy(F.desc("version")).collect())
+
+    def _name_files(self, table: Table) -> str:
+        names = self._load(table).inputFiles()
+        return f"files-{digest(sorted(name.rsplit('/', 1)[-1] for name in names), 12)}"
 
     def _check(self, table: Table, frame: DataFrame) -> None:
         problems = table.problems(frame)
         if problems:
             raise ContractError(table.name, problems)
-
-
-@contextmanager
-def _setting(spark: SparkSession, key: str, value: str) -> Iterator[None]:
-    """A session setting within the block; what was there before comes back."""
-    before = spark.conf.get(key, None)
-    spark.conf.set(key, value)
-    try:
-        yield
-    finally:
-        if before is None:
-            spark.conf.unset(key)
-        else:
-            spark.conf.set(key, before)
-
-
-def _changes_data(entry: Row) -> bool:
-    """Whether a row of a table's history changed what the table holds."""
-    is_kept = entry["operation"] in _MAINTENANCE or delta_log.marks_expiry(entry["userMetadata"])
-    return not is_kept
 
 
 def _differs(table: Table) -> Column:

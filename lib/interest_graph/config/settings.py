@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from interest_graph.config.base import Section
 from interest_graph.config.clean import CleanConfig
@@ -17,12 +17,13 @@ from interest_graph.config.train import TrainConfig
 from interest_graph.config.tune import TuneConfig
 from interest_graph.errors import ConfigError
 
-_SAFE_HOURS = 168  # Delta's own limit: younger files may belong to a reader or to a running write
+_SAFE_HOURS = 168  # as in Delta: younger files may be in use by a reader or a running write
 
 
 class MaintainConfig(Section):
-    """How the tables' files are kept in shape."""
+    """How the tables are kept in shape."""
 
+    keep_versions: PositiveInt = 5  # newest builds of graph and model; what is served stays as well
     retention_hours: int = Field(default=_SAFE_HOURS, ge=0)  # files that left a table later stay
     allow_short_retention: bool = False  # breaks readers and time travel below 168 hours
 
@@ -45,7 +46,7 @@ def _unique_names(sources: list[SourceConfig]) -> list[SourceConfig]:
 
 
 class WarehouseConfig(Section):
-    """Where the tables lie: under a folder, or in a catalog."""
+    """Where the tables are: under a folder or URL, or in a catalog."""
 
     table_root: str = "./warehouse"  # tables at <table_root>/<schema>/<table>
     catalog: str | None = Field(
@@ -58,7 +59,7 @@ class Settings(Section):
     """All settings of one pipeline."""
 
     project: str = "interest-graph"
-    as_of: datetime | None = None  # nothing later is seen (UTC); without it, the time of the start
+    as_of: datetime | None = None  # later events are ignored (UTC); null: the time of the start
     warehouse: WarehouseConfig = WarehouseConfig()
     sources: Annotated[list[SourceConfig], AfterValidator(_unique_names)] = []
     clean: CleanConfig = CleanConfig()

@@ -17,7 +17,9 @@ from pyspark.sql.types import DataType, StructType
 from interest_graph.config import SourceConfig
 from interest_graph.config.sources import group_names
 from interest_graph.errors import DataError
+from interest_graph.events.custom_format import columns_by_file
 from interest_graph.events.sources import InputFile, first_lines, glob_escaped
+from interest_graph.plugins import is_plugin
 
 # JSON fields come and go with the producer's version; these must be there all the same.
 _JSON_REQUIRED = {"user_id", "item_id", "action", "event_time", "friend_id"}
@@ -44,7 +46,7 @@ def source_schemas(
 
     Raises DataError naming file, column and the columns present where a mapped one is missing.
     """
-    found = [(file, *_layout(spark, source, file)) for file in files if file.size_bytes > 0]
+    found = _layouts(spark, source, [file for file in files if file.size_bytes > 0])
     # zstd files are read in another way than the rest.
     filled = [(file, columns, f"{kind}{file.is_zstd}") for file, columns, kind in found if columns]
     for file, columns, _ in filled:
@@ -62,6 +64,16 @@ def resolve(source: SourceConfig, name: str, columns: Sequence[str]) -> str | No
         return name
     top = name.split(".", 1)[0]
     return top if source.format == "json" and top in columns else None
+
+
+def _layouts(
+    spark: SparkSession, source: SourceConfig, files: Sequence[InputFile]
+) -> list[tuple[InputFile, tuple[str, ...], str]]:
+    """Each file with its columns, none for a file without content, and the kind of its layout."""
+    if is_plugin(source.format) and files:
+        columns = columns_by_file(spark, source, files)
+        return [(file, columns.get(file.path, ()), source.format) for file in files]
+    return [(file, *_layout(spark, source, file)) for file in files]
 
 
 def _layout(

@@ -62,18 +62,18 @@ def run(run: Run) -> None:
 
 
 def _name_study(run: Run, base: TrainConfig, graph: TrainingGraph) -> str:
-    """More trials, or more time for them, go on with a study."""
-    # As text: the order of the space decides what is drawn.
+    """Name by content of a study: the same if only the number of trials or the time changes."""
+    # As text, because the order of the settings in tune.space changes what is drawn.
     config = run.settings.tune.model_dump_json(exclude={"n_trials", "timeout_seconds"})
     return digest([base.decisive(), config, graph.version, library_version()], 12)
 
 
 def _go_on(run: Run, search: Search, started: float) -> None:
-    """Make the trials that the study lacks, each recorded as it ends, and announce the best."""
+    """Run trials until the study has n_trials, record each when it ends, print the best."""
     config = run.settings.tune
     with open_study(search.folder, search.study, config) as study:
         if study.tried():
-            _write(run, search, study)  # what a killed run had no time for
+            _write(run, search, study)  # trials that a killed run may not have written
         while study.n_finished < config.n_trials:
             if config.timeout_seconds and time.monotonic() - started > config.timeout_seconds:
                 break
@@ -119,9 +119,9 @@ def _measure(run: Run, search: Search, draw: Draw) -> float:
     with track_training(config, name, tags, versions, early_ends=(PrunedTrial,)) as tracker:
         listener, folder = _Listener(tracker, draw), search.folder.path(_trial_folder(draw))
         model = make_model(config.model, run.spark, config, folder, listener)
-        fitted = model.fit(search.pairs.fit_edges, search.pairs.validation)
-        tracker.log_rounds(fitted.log)
-        metric = held_out_ndcg(fitted, search.pairs, config)
+        with model.fit(search.pairs.fit_edges, search.pairs.validation) as fitted:
+            tracker.log_rounds(fitted.log)
+            metric = held_out_ndcg(fitted, search.pairs, config)
         tracker.log_metrics({"held_out_ndcg": metric})
     return metric
 
@@ -140,7 +140,7 @@ class _Listener:
 
 
 def _write(run: Run, search: Search, study: Study) -> None:
-    """Bring the study's rows of model.trials up to what its file holds."""
+    """Write all trials of the study's file to model.trials."""
     rows = [_row(search, tried) for tried in study.tried()]
     frame = run.spark.createDataFrame(rows, tables.TRIALS.schema)
     run.store.replace(tables.TRIALS, frame, where=f"study = '{search.study}'")

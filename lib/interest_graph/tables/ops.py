@@ -40,7 +40,7 @@ RUNS = Table(
         rows           MAP<STRING, BIGINT> NOT NULL COMMENT 'rows in, kept, dropped by reason',
         reads          MAP<STRING, BIGINT> NOT NULL COMMENT 'Delta versions read',
         writes         MAP<STRING, BIGINT> NOT NULL COMMENT 'Delta versions after the run',
-        fingerprint    STRING NOT NULL COMMENT 'digest of settings and input versions',
+        fingerprint    STRING NOT NULL COMMENT 'digests of settings and inputs, and of outputs',
         error          STRING COMMENT 'one line, for failed runs'""",
     key=("run_id", "job"),
     writer="every job",

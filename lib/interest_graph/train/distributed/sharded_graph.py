@@ -32,7 +32,7 @@ class Items:
 
 @dataclass(frozen=True)
 class ShardedGraph:
-    """A user-item graph cut by users, ready for workers.
+    """A user-item graph cut into shards of users, packed for workers.
 
     rows: PACKED_COLUMNS, cached, one shard a partition; each shard holds `indptr`, `items` and
     `weights` (the CSR matrix of its users' edges), the same with `held_` before the name for the
@@ -58,7 +58,7 @@ class ShardedGraph:
         return bool(self.items.all_degrees.sum() > self.items.degrees.sum())
 
     def release(self) -> None:
-        """Let the cached shards go."""
+        """Unpersist the cached shards and delete the shipped degrees."""
         self.rows.unpersist()
         self.degrees.discard()
 
@@ -75,7 +75,7 @@ def pack_shards(assigned: DataFrame, n_shards: int) -> DataFrame:
         .mapInArrow(_pack_shard, PACKED_COLUMNS)
         .persist()
     )
-    rows.count()  # fills the cache, so that the histories can go
+    rows.count()  # fills the cache, so that the histories can be unpersisted
     return rows
 
 
@@ -94,7 +94,7 @@ def _pack_shard(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _as_csr(histories: pa.ListArray, prefix: str) -> dict[str, np.ndarray]:
-    """The buffers of a list column are a CSR matrix already."""
+    """A list column as a CSR matrix: its offsets and values are the matrix's arrays."""
     offsets = histories.offsets.to_numpy().astype(np.int64)
     entries = histories.flatten()
     return {

@@ -27,7 +27,7 @@ def spectrum_of(graph: ShardedGraph, config: TrainConfig, scaling: Scaling) -> S
 
 
 def project_users(shard: Arrays, shared: Arrays, *, scaling: Scaling) -> np.ndarray:
-    """R^_s Y: float32[users, d]."""
+    """Vectors of the shard's users, R^_s Y: float32[users, d]; shared: Y float32[items, d]."""
     projected: np.ndarray = normalised(shard, shared, scaling) @ shared["Y"]
     return projected
 
@@ -48,9 +48,9 @@ def fitted_vectors(
     partition: DataFrame,
     log: DataFrame | None = None,
 ) -> FittedModel:
-    """A model of vectors alone; users: USER_COLUMNS, items: float32[items, d].
+    """A FittedModel of vectors only. users: USER_COLUMNS; items: float32[items, d].
 
-    partition: how even the shards are, as FittedModel has it.
+    partition, log: as in FittedModel.
     """
     rows = pd.DataFrame({"key": graph.items.ids, "vector": list(items.astype(np.float32))})
     return FittedModel(

@@ -1,4 +1,4 @@
-"""Users' histories by item number: what shards are packed from."""
+"""Users' histories by item number, from which shards are packed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from interest_graph.train.sharding.memory_model import GraphSize
 
 @dataclass(frozen=True)
 class Histories:
-    """What each user did.
+    """The pairs of each user, the numbered items and the size of the graph.
 
-    rows: user_id, history and held ARRAY<STRUCT<item, weight>> by item number; cached.
+    rows: user_id, history and held (held-out pairs) ARRAY<STRUCT<item, weight>> in order of item
+    numbers; cached.
     """
 
     rows: DataFrame
@@ -30,7 +31,7 @@ class Histories:
 def read_histories(edges: DataFrame, held_out: DataFrame | None = None) -> Histories:
     """Number the items and gather each user's pairs.
 
-    edges: user_id, item_id, weight > 0, one row per pair. held_out: pairs kept beside them.
+    edges: user_id, item_id, weight > 0, one row per pair. held_out: held-out pairs, if any.
     Raises TrainingError without edges, DataError for weights that are not above 0.
     """
     pairs = with_validation(edges, held_out)

@@ -62,7 +62,7 @@ class Draw:
         self.settings = {name: _suggest(trial, name, values) for name, values in space.items()}
 
     def report(self, number: int, metric: float) -> None:
-        """Tell the metric after round `number`; raises PrunedTrial to end a hopeless trial."""
+        """Record the metric after round `number`; raises PrunedTrial to end the trial early."""
         self.trial.report(metric, number)
         if self.trial.should_prune():
             raise PrunedTrial(f"below the median after round {number}")
@@ -93,7 +93,7 @@ class Study:
 
     @property
     def n_finished(self) -> int:
-        """Trials that came to an end of their own."""
+        """Number of trials that have ended, without those that were interrupted."""
         counts = self.counts()
         return counts.total() - counts[INTERRUPTED]
 
@@ -136,12 +136,12 @@ class Study:
         raise TrainingError(problem)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file of the study."""
         self._storage.remove_session()
         self._storage.engine.dispose()
 
     def _finish_left(self, trial: FrozenTrial) -> None:
-        """End what a killed process left running: as it recorded, or as interrupted."""
+        """End a trial that a killed process left running: as recorded, else as interrupted."""
         outcome = Outcome(**trial.user_attrs.get(_OUTCOME, {"state": INTERRUPTED}))
         study_id = self._storage.get_study_id_from_name(self._study.study_name)
         number = self._storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
