@@ -129,7 +129,7 @@ def _call_for_users(
         n_edges = np.diff(shard["indptr"]) + np.diff(shard["held_indptr"])
         columns = [
             pa.array(keys, pa.string()),
-            _lists(vectors),
+            as_lists(vectors),
             pa.array([shard_id] * len(keys), pa.int32()),
             pa.array(n_edges),
         ]
@@ -146,7 +146,7 @@ def _gram_of_shard(_: int, shard: Arrays, shared: Arrays, *, scaling: Scaling) -
     return {"sum": R.T @ (R @ shared["Y"])}
 
 
-def _lists(vectors: np.ndarray) -> pa.ListArray:
+def as_lists(vectors: np.ndarray) -> pa.ListArray:
     """The rows of float32[n, d] as an Arrow list column, sharing memory."""
     values = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
     offsets = np.arange(len(vectors) + 1, dtype=np.int32) * vectors.shape[1]

@@ -18,7 +18,7 @@ from interest_graph.train.distributed.all_reduce import gram, item_sums, run_on_
 from interest_graph.train.distributed.checkpoint import Checkpoints
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
 from interest_graph.train.distributed.trainer import Progress, Trainer, log_rows
-from interest_graph.train.distributed.vectors import fitted_vectors, spectrum_of, stored
+from interest_graph.train.distributed.vectors import fitted_vectors, spectrum_of
 from interest_graph.train.fitted import FittedModel, Listener
 from interest_graph.train.kernels.krylov import Spectrum
 from interest_graph.train.kernels.losses import Objective
@@ -78,10 +78,9 @@ class LightGCN:
             report.require_memory(config.worker_mb)
             rounds = self._rounds(graph)
             progress = rounds.run(lambda: self._start(graph))
-            users, items = self._final_vectors(graph, rounds, progress.best)
-            log = self._log(progress)
             shards = partition_frame(graph, report)
-            return fitted_vectors(self.name, graph, users, items, partition=shards, log=log)
+            fitted = self._propagate(graph, rounds, progress.best, shards)
+            return replace(fitted, log=self._log(progress))
         finally:
             graph.release()
 
@@ -112,13 +111,13 @@ class LightGCN:
         spectrum = spectrum_of(graph, config, SYMMETRIC)
         return spectral_start(spectrum, graph, config)
 
-    def _final_vectors(
-        self, graph: ShardedGraph, rounds: Trainer, number: int
-    ) -> tuple[DataFrame, np.ndarray]:
-        """Propagate the parameters of round `number` exactly, over all shards.
+    def _propagate(
+        self, graph: ShardedGraph, rounds: Trainer, number: int, partition: DataFrame
+    ) -> FittedModel:
+        """The model of round `number`, its parameters propagated exactly over all shards.
 
-        Returns users as USER_COLUMNS and items as float32[items, d]. In training the terms of other
-        shards are those of the last exchange; here each layer is a sum over all shards.
+        In training the terms of other shards are those of the last exchange; here each layer is a
+        sum over all shards.
         """
         first_users = rounds.shards(number).where("name = 'users'")
         n_layers = self.config.n_layers
@@ -133,11 +132,13 @@ class LightGCN:
         below = np.asarray(sum(layers[:-1]))
         is_cosine = self.config.similarity == "cosine"
         of_users = partial(final_users, scaling=scaling, n_layers=n_layers, is_cosine=is_cosine)
-        with shipping(self.spark, {"V": below}) as shared:
-            rows = user_rows(graph, of_users, shared, scaling.names, first_users)
-            users = stored(rows, self.work_dir)
         items = (below + layers[-1]) / (n_layers + 1)
-        return users, of_unit_length(items) if is_cosine else items
+        items = of_unit_length(items) if is_cosine else items
+        with shipping(self.spark, {"V": below}) as shared:
+            users = user_rows(graph, of_users, shared, scaling.names, first_users)
+            return fitted_vectors(
+                self.name, graph, users, items, work_dir=self.work_dir, partition=partition
+            )
 
     def _log(self, progress: Progress) -> DataFrame:
         return self.spark.createDataFrame(log_rows(self.name, progress), LOG_COLUMNS)

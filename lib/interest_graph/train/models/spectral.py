@@ -15,7 +15,6 @@ from interest_graph.train.distributed.vectors import (
     fitted_vectors,
     project_users,
     spectrum_of,
-    stored,
 )
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.krylov import sharpened
@@ -64,9 +63,10 @@ class Spectral:
             of_users = replace(scaling, user=-settings.user_exponent)
             kernel = partial(project_users, scaling=of_users)
             with shipping(self.spark, {"Y": spectrum.vectors}) as shared:
-                rows = user_rows(graph, kernel, shared, of_users.names)
-                users = stored(rows, self.work_dir)
-            shards = partition_frame(graph, report)
-            return fitted_vectors(self.name, graph, users, items, partition=shards)
+                users = user_rows(graph, kernel, shared, of_users.names)
+                shards = partition_frame(graph, report)
+                return fitted_vectors(
+                    self.name, graph, users, items, work_dir=self.work_dir, partition=shards
+                )
         finally:
             graph.release()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.errors import DataError, TrainingError
@@ -36,7 +35,7 @@ def read_histories(edges: DataFrame, held_out: DataFrame | None = None) -> Histo
     """
     pairs = with_validation(edges, held_out)
     items = count_items(pairs)
-    rows = _gather(pairs, _index(edges.sparkSession, items)).persist()
+    rows = _gather(pairs, items.numbers.select("item_id", "item")).persist()
     n_edges = F.size("history")
     found = rows.agg(F.count("*"), F.sum(n_edges), F.max(n_edges)).collect()[0]
     n_users, total, most = map(int, found)
@@ -52,30 +51,48 @@ def count_items(pairs: DataFrame) -> Items:
         F.sum(weight).alias("all_degree"),
         F.count(F.when(is_wrong, 1)).alias("n_wrong"),
     )
-    found = counts.toPandas().sort_values("item_id", ignore_index=True)
+    numbers = _numbered(counts).persist()
+    try:
+        return _items(numbers)
+    except BaseException:
+        numbers.unpersist()
+        raise
+
+
+def _numbered(counts: DataFrame) -> DataFrame:
+    """Add `item`, the place of item_id in sorted order: INT from 0.
+
+    One task sorts the ids (a million take about two seconds, and more spill to disk): so the
+    numbers are the same if a lost part of the cache is computed again, which the parts of a range
+    partitioning, drawn from a sample, are not.
+    """
+    ordered = counts.repartition(1).sortWithinPartitions("item_id")
+    return ordered.withColumn("item", F.monotonically_increasing_id().cast("int"))
+
+
+def _items(numbers: DataFrame) -> Items:
+    """The items, of which only numbers come to the driver."""
+    found = numbers.select("item", "degree", "all_degree", "n_wrong").toPandas()
     n_wrong = int(found["n_wrong"].sum())
     if n_wrong:
-        samples = found.loc[found["n_wrong"] > 0, "item_id"].tolist()
+        rows = numbers.where("n_wrong > 0").orderBy("item").select("item_id").take(5)
+        samples = [row["item_id"] for row in rows]
         raise DataError("edge weights must be finite and above 0", n_wrong, samples)
     if not found["degree"].any():
         raise TrainingError("there are no user-item edges to train on")
+    found = found.sort_values("item")
     return Items(
-        ids=found["item_id"].tolist(),
+        numbers=numbers,
         degrees=found["degree"].to_numpy(np.float64),
         all_degrees=found["all_degree"].to_numpy(np.float64),
     )
 
 
-def _index(spark: SparkSession, items: Items) -> DataFrame:
-    numbers = pd.DataFrame({"item_id": items.ids, "item": np.arange(len(items), dtype=np.int32)})
-    return F.broadcast(spark.createDataFrame(numbers))
-
-
-def _gather(pairs: DataFrame, index: DataFrame) -> DataFrame:
+def _gather(pairs: DataFrame, numbers: DataFrame) -> DataFrame:
     entry = F.struct("item", F.col("weight").cast("float").alias("weight"))
     is_held = F.col("is_held_out")
     return (
-        pairs.join(index, "item_id")
+        pairs.join(numbers, "item_id")
         .groupBy("user_id")
         .agg(
             F.sort_array(F.collect_list(F.when(~is_held, entry))).alias("history"),

@@ -48,6 +48,9 @@ def partition(
         if config.sharding == "community" and n_shards > 1:
             return _regroup(histories, graph, costs, config.seed)
         return graph
+    except BaseException:
+        histories.items.numbers.unpersist()
+        raise
     finally:
         histories.rows.unpersist()
 

@@ -40,14 +40,15 @@ class PartitionReport:
 
     A user's edges are all in one shard, so shards overlap in items only. n_items: of the graph;
     costs: memory needed by the model that uses the shards; shared_edges: fraction of the edges
-    whose item is in two or more shards; hubs: ids of the items that at least a tenth of all users
-    have, in descending order of their users.
+    whose item is in two or more shards; n_hubs: number of the items that at least a tenth of all
+    users have; hubs: ids of the first 20 of them, most users first.
     """
 
     shards: tuple[ShardSize, ...]
     n_items: int
     costs: Costs
     shared_edges: float = 0.0
+    n_hubs: int = 0
     hubs: tuple[str, ...] = ()
 
     @property
@@ -77,7 +78,7 @@ class PartitionReport:
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Rows of PARTITION_COLUMNS: one a shard, and one with shard_id -1 for the whole graph."""
-        hubs = len(self.hubs), list(self.hubs[:_LISTED_HUBS])
+        hubs = self.n_hubs, list(self.hubs)
         whole = ShardSize(
             shard_id=-1,
             n_users=sum(shard.n_users for shard in self.shards),
@@ -107,12 +108,14 @@ def report_partition(graph: ShardedGraph, costs: Costs) -> PartitionReport:
         counts = item_sums(counted.where(~is_size))
     by_id = [(shard_id, np.frombuffer(size, np.int64).tolist()) for shard_id, size in sorted(sizes)]
     known, n_shards = counts["n_edges"], counts["n_shards"]
+    hubs = _hubs(graph, known)
     return PartitionReport(
         shards=tuple(ShardSize(shard_id, *size) for shard_id, size in by_id),
         n_items=len(graph.items),
         costs=costs,
         shared_edges=float(known[n_shards > 1].sum() / known.sum()),
-        hubs=_hubs(graph, known),
+        n_hubs=len(hubs),
+        hubs=graph.items.ids_of(hubs[:_LISTED_HUBS]),
     )
 
 
@@ -121,11 +124,11 @@ def partition_frame(graph: ShardedGraph, report: PartitionReport) -> DataFrame:
     return graph.spark.createDataFrame(report.rows(), PARTITION_COLUMNS)
 
 
-def _hubs(graph: ShardedGraph, n_users: np.ndarray) -> tuple[str, ...]:
-    """Ids of the hubs, most users first; n_users: float32[items], users of each item."""
+def _hubs(graph: ShardedGraph, n_users: np.ndarray) -> np.ndarray:
+    """Numbers of the hubs, most users first; n_users: float32[items], users of each item."""
     best_known = np.argsort(-n_users, kind="stable")
-    hubs = best_known[n_users[best_known] >= _HUB_SHARE * graph.n_users]
-    return tuple(graph.items.ids[item] for item in hubs)
+    hubs: np.ndarray = best_known[n_users[best_known] >= _HUB_SHARE * graph.n_users]
+    return hubs
 
 
 def _count(_: int, shard: Arrays, shared: Arrays) -> Arrays:
