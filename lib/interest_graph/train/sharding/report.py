@@ -115,7 +115,7 @@ def report_partition(graph: ShardedGraph, costs: Costs) -> PartitionReport:
         costs=costs,
         shared_edges=float(known[n_shards > 1].sum() / known.sum()),
         n_hubs=len(hubs),
-        hubs=graph.items.ids_of(hubs[:_LISTED_HUBS]),
+        hubs=graph.items.ids_of(hubs[:_LISTED_HUBS].tolist()),
     )
 
 
