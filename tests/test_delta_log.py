@@ -109,7 +109,7 @@ def test_of_a_history_only_upkeep_and_equal_rows_leave_the_identity():
 
 
 def log(*changes, oldest=0):
-    """Commits, newest first; changes: oldest first, a state for a commit that noted what it kept."""
+    """Commits, newest first; changes: oldest first, a state where a commit noted what it kept."""
     commits = [
         Commit(version, None, change) if isinstance(change, TableState) else Commit(version, change)
         for version, change in enumerate(changes, oldest)
