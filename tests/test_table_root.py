@@ -33,7 +33,11 @@ def test_a_name_that_no_bucket_can_have_is_one_line(spark):
         prepare_root(spark, "s3a:///w")
 
 
-def test_a_folder_that_can_be_written_is_returned_and_left_empty(spark, tmp_path, remote):
+@pytest.mark.parametrize("variable", ["X", "DATABRICKS_RUNTIME_VERSION"])
+def test_a_folder_that_can_be_written_is_returned_and_left_empty(
+    spark, tmp_path, remote, variable, monkeypatch
+):
+    monkeypatch.setenv(variable, "15.4")
     assert prepare_root(spark, str(tmp_path / "w")) == str(tmp_path / "w")
     assert prepare_root(spark, f"{remote}/") == remote
     assert [list((tmp_path / name).iterdir()) for name in ("w", "remote")] == [[], []]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -90,24 +91,39 @@ def prepare_root(spark: SparkSession, root: str) -> str:
 
 
 def _require_reachable(spark: SparkSession, root: str) -> None:
-    """Write a small file and delete it, with few retries."""
+    """Write a small file and delete it."""
     jvm: Any = spark._jvm
-    conf = jvm.org.apache.hadoop.conf.Configuration(spark._jsc.hadoopConfiguration())
-    for key, value in _FEW_RETRIES.items():
-        conf.set(key, value)
     place = jvm.org.apache.hadoop.fs.Path(f"{root}/_writable_{os.getpid()}")
     try:
-        # An instance of its own, as Hadoop keeps the first for all that come later.
-        system = jvm.org.apache.hadoop.fs.FileSystem.newInstance(place.toUri(), conf)
-        try:
+        with _impatient(spark, place) as system:
             system.create(place, True).close()
             system.delete(place, False)
-        finally:
-            system.close()
     except Py4JJavaError as error:
         raise ConfigError(_KEY, f"{root} cannot be written: {_explained(error)}") from None
     except IllegalArgumentException as error:  # such as a name that no bucket can have
         raise ConfigError(_KEY, f"{root} cannot be written: {one_line(error)}") from None
+
+
+@contextmanager
+def _impatient(spark: SparkSession, place: Any) -> Iterator[Any]:
+    """The file system of a path, with few retries; Databricks' own as it is."""
+    jvm: Any = spark._jvm
+    conf = jvm.org.apache.hadoop.conf.Configuration(spark._jsc.hadoopConfiguration())
+    if _is_databricks():
+        yield place.getFileSystem(conf)
+        return
+    for key, value in _FEW_RETRIES.items():
+        conf.set(key, value)
+    # An instance of its own, as Hadoop keeps the first for all that come later.
+    system = jvm.org.apache.hadoop.fs.FileSystem.newInstance(place.toUri(), conf)
+    try:
+        yield system
+    finally:
+        system.close()
+
+
+def _is_databricks() -> bool:
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
 def _explained(error: Py4JJavaError) -> str:
@@ -140,7 +156,7 @@ def _buffer_uploads(spark: SparkSession) -> None:
 
 def _has_store_for_several_drivers(spark: SparkSession, root: str) -> bool:
     """Whether Delta was told of a LogStore that two drivers may use; Databricks has its own."""
-    if "DATABRICKS_RUNTIME_VERSION" in os.environ:
+    if _is_databricks():
         return True
     scheme = root.split(":", 1)[0]
     keys = (f"spark.delta.logStore.{scheme}.impl", "spark.delta.logStore.class")
