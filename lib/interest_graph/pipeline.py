@@ -11,7 +11,7 @@ import structlog
 from pyspark.sql import DataFrame, Row, SparkSession
 from rich.table import Table as RichTable
 
-from interest_graph import tables
+from interest_graph import doctor, tables
 from interest_graph.config import Settings, load_settings
 from interest_graph.contract import Table
 from interest_graph.errors import ConfigError, one_line
@@ -51,13 +51,15 @@ class Pipeline:
         such as "graph.min_weight=0.1", which override the files; as_of: by default that of the
         settings, else the present time; spark_settings: Spark configuration of a new session.
         Raises ConfigError for wrong settings or a folder that cannot be written, before Spark
-        starts, and for a URL that cannot be reached, before a table is touched.
+        starts, and for a URL that cannot be reached, before a table is touched; EnvironmentProblem
+        where the session that is there was started without Delta.
         """
         settings = load_settings(config, overrides)
         warehouse = settings.warehouse
         if warehouse.catalog is None:
             try_before_start(warehouse.table_root, spark_settings)
         spark = open_session(settings.project, settings=spark_settings, verbose=verbose)
+        doctor.require(doctor.fixed_settings(spark))
         root = prepare_root(spark, warehouse.table_root)
         set_checkpoint_folder(spark, f"{root}/_checkpoints")
         # The only place that reads the clock: jobs and stages get the time as a parameter.
