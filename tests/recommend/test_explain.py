@@ -55,8 +55,9 @@ def test_the_driver_gets_a_few_counts_and_keeps_nothing(spark, monkeypatch):
     collected, collect, kept = [], DataFrame.collect, persistent_rdds(spark)
 
     def counting(frame):
-        collected.extend(collect(frame))
-        return collected
+        rows = collect(frame)
+        collected.extend(rows)
+        return rows
 
     monkeypatch.setattr(DataFrame, "collect", counting)
     monkeypatch.setattr(DataFrame, "toPandas", lambda frame: pytest.fail("rows for the driver"))
