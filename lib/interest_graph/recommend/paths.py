@@ -53,7 +53,7 @@ def shared_interests(items: Positions, paths: Positions, about: csr_array) -> Po
     common = about[items]
     for path in paths.T:
         has = (about[np.maximum(path, 0)] > 0).astype(np.float32)
-        has_or_no_item = has + _full_rows(path == NOWHERE, common)
+        has_or_no_item = has.maximum(_full_rows(path == NOWHERE, common))
         common = common.multiply(has_or_no_item).tocsr()
     return heaviest(common, 1)[:, 0]
 
@@ -90,6 +90,8 @@ def reason_lines(
     An item that the graph lacks has the position NOWHERE.
     """
     in_graph = items != NOWHERE
+    if not in_graph.any():
+        return [SIMILAR_USERS_REASON] * len(items)
     paths = np.full((len(items), 2), NOWHERE, dtype=np.intp)
     paths[in_graph] = strongest_paths(histories, users[in_graph], items[in_graph], graph)
     shared = shared_interests(items, paths, graph.about)

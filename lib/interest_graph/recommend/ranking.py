@@ -15,19 +15,23 @@ Positions = NDArray[np.intp]
 # Two arrays of this size are alive at once; blocks from 256 to 4,096 users are alike in speed.
 _BLOCK_BYTES = 48 * 2**20
 _LOWEST = np.finfo(np.float32).min
+NO_COLUMN = -1
 
 
 @dataclass(frozen=True)
 class ItemState:
     """What scoring needs to know of the items; position i is the i-th smallest item id.
 
-    vectors: float32[n_items, dimension]; weights: float32[n_items, n_items], [j, i] is what item j
+    vectors: float32[n_items, dimension]; weights: float32[n_known, n_items], [j, i] is what item j
     of a history says about item i. Either may be absent.
+    columns: int[n_known], the position of each known item of a history among the n_items,
+    NO_COLUMN for one that is no candidate here; None where known items and candidates are the same.
     """
 
     n_items: int
     vectors: NDArray[np.float32] | None = None
     weights: csr_array | NDArray[np.float32] | None = None
+    columns: Positions | None = None
 
 
 def score_items(
@@ -35,7 +39,7 @@ def score_items(
 ) -> Scores:
     """score(u, i) = <p_u, q_i> + sum_j r_uj W_ji, and -inf for the items of u's history.
 
-    histories: r, float32[n_users, n_items]; user_vectors: p, float32[n_users, dimension].
+    histories: r, float32[n_users, n_known]; user_vectors: p, float32[n_users, dimension].
     Returns float32[n_users, n_items].
     """
     scores = np.zeros((histories.shape[0], items.n_items), dtype=np.float32)
@@ -43,7 +47,11 @@ def score_items(
         np.matmul(user_vectors, items.vectors.T, out=scores)
     if items.weights is not None:
         _add(scores, histories @ items.weights)
-    scores[_row_of_each_entry(histories), histories.indices] = -np.inf
+    rows, columns = _row_of_each_entry(histories), histories.indices
+    if items.columns is not None:
+        columns = items.columns[columns]
+        rows, columns = rows[columns != NO_COLUMN], columns[columns != NO_COLUMN]
+    scores[rows, columns] = -np.inf
     return scores
 
 
