@@ -103,6 +103,8 @@ def pack_table(table: pa.Table, name: str) -> Iterator[pa.RecordBatch]:
     keys = {key: table.column(key).to_numpy() for key in _KEYS if key in table.column_names}
     rows = table.drop_columns(list(keys)).combine_chunks()
     order, starts = _pieces(list(keys.values()), table.num_rows)
+    if not len(starts):
+        return  # no rows, nothing to pack
     if len(starts) == 1:
         yield _packed_row(name, rows, {key: values[0] for key, values in keys.items()})
         return
