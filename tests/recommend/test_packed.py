@@ -88,3 +88,7 @@ def test_users_follow_the_packed_rows_of_their_partition_over_any_batches():
 
     assert [n for n, _ in found] == [50] * len(found)
     assert [user for _, batch in found for user in batch["user_id"].to_pylist()] == ["a", "b", "c"]
+
+
+def test_no_rows_give_no_packed_rows():
+    assert list(pack_table(random_table(5).slice(0, 0), "edges")) == []

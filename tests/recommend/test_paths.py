@@ -98,3 +98,13 @@ def test_paths_equal_a_brute_force_search():
         weights = history[user] * near[item]
         best = sorted(np.flatnonzero(weights), key=lambda j: (-weights[j], j))[:2]
         assert [j for j in path if j != NOWHERE] == best
+
+
+def test_interests_of_the_first_item_do_not_count_twice():
+    # Alien, in position 0, is on no path; its interest must not gain weight by that.
+    about = {(ALIEN, COMEDY): 1, (DUEL, COMEDY): 1, (DUEL, SPACE): 1}
+    about |= {(EVENT, COMEDY): 2.0, (EVENT, SPACE): 3.0}
+
+    found = reason({DUEL: 1.0}, {(DUEL, EVENT): 1.0}, about, EVENT)
+
+    assert found == "because of Duel that shares Space"
