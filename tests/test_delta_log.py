@@ -38,14 +38,18 @@ def info(operation, note=None, **metrics):
     }
 
 
+def merged(n_inserted):
+    counts = {"numTargetRowsUpdated": 0, "numTargetRowsDeleted": 0, "numTargetRowsCopied": 9}
+    return info("MERGE", numTargetRowsInserted=n_inserted, **counts)
+
+
 @pytest.mark.parametrize(
     "actions",
     [
         [info("VACUUM END")],
         [info("SET TBLPROPERTIES"), {"metaData": {"id": "t"}}],
         [info("OPTIMIZE"), add("b", dataChange=False)],
-        [info("MERGE", numTargetRowsInserted=0, numTargetRowsUpdated=0, numTargetRowsDeleted=0)]
-        + [add("copied"), {"remove": {"path": "a", "dataChange": True}}],
+        [merged(0), add("copied"), {"remove": {"path": "a", "dataChange": True}}],
         [info("DELETE", note_of("run", KEPT)), {"remove": {"path": "old", "dataChange": True}}],
     ],
     ids=["vacuum", "property", "compaction", "merge of equal rows", "expiry"],
@@ -58,8 +62,7 @@ def test_upkeep_changes_no_rows(actions):
     "actions",
     [
         [info("WRITE", numOutputRows=1), add("a")],
-        [info("MERGE", numTargetRowsInserted=1, numTargetRowsUpdated=0, numTargetRowsDeleted=0)]
-        + [add("a")],
+        [merged(1), add("a")],
         [info("MERGE"), add("a")],
         [info("DELETE", note_of("run")), {"remove": {"path": "a", "dataChange": True}}],
         [info("WRITE", note_of("run", KEPT)), add("a")],
@@ -104,7 +107,7 @@ def test_of_a_history_only_upkeep_and_equal_rows_leave_the_identity():
 
 
 def log(*changes, oldest=0):
-    """Commits, newest first; changes: oldest first, a state for a commit that noted what it kept."""
+    """Commits, newest first. changes: oldest first; a state where the commit noted what it kept."""
     commits = [
         Commit(version, None, change) if isinstance(change, TableState) else Commit(version, change)
         for version, change in enumerate(changes, oldest)

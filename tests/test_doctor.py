@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from packaging.requirements import Requirement
 from pyspark.sql import SparkSession
 
 from interest_graph import doctor
+from interest_graph.errors import EnvironmentProblem
 
 
 def test_quick_passes_here_and_starts_no_job(spark: SparkSession) -> None:
@@ -56,6 +59,55 @@ def test_missing_jar_names_its_coordinates(spark: SparkSession) -> None:
     assert not check.ok
     assert "--packages org.example:missing:1.0" in check.advice
     assert "\n" not in check.advice
+
+
+EXTENSIONS, CATALOG, SERIALIZER, CHECKPOINTS, REDACTION = doctor.FIXED
+
+
+def checks_of(settings: dict[str, str]) -> list[doctor.Check]:
+    """The checks of a session that somebody else started with these settings."""
+    session: Any = SimpleNamespace(conf=settings)
+    return doctor.fixed_settings(session)
+
+
+def failing(settings: dict[str, str]) -> dict[str, str]:
+    """What to do about the settings that are not as they should be, by name."""
+    return {check.name: check.advice for check in checks_of(settings) if not check.ok}
+
+
+def test_settings_that_only_a_start_can_make_are_one_line_each() -> None:
+    advice = failing({})
+
+    assert advice.keys() == doctor.FIXED.keys()
+    assert advice[SERIALIZER] == (
+        "spark.serializer is not set: put `spark.serializer "
+        "org.apache.spark.serializer.KryoSerializer` into spark-defaults.conf, a properties file "
+        "or the cluster's Spark settings, and start Spark anew"
+    )
+    assert [line for line in advice.values() if "\n" in line] == []
+    assert failing(dict(doctor.FIXED)) == {}
+
+
+def test_settings_that_serve_as_well_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = f"org.example.Other, {doctor.FIXED[EXTENSIONS]}"
+    hides = doctor.FIXED[REDACTION] + "|email"
+    assert failing({**doctor.FIXED, EXTENSIONS: both, REDACTION: hides}) == {}
+    assert failing({**doctor.FIXED, REDACTION: "(?i)secret|password|token"}).keys() == {REDACTION}
+    assert failing({**doctor.FIXED, REDACTION: "("}).keys() == {REDACTION}
+
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "15.4")
+    assert failing({}).keys() == {SERIALIZER, CHECKPOINTS, REDACTION}
+
+
+def test_only_what_jobs_cannot_do_without_stops_them() -> None:
+    checks = checks_of({})
+
+    with pytest.raises(EnvironmentProblem) as caught:
+        doctor.require(checks)
+
+    assert str(caught.value).count("put `") == 2
+    assert "io.delta.sql.DeltaSparkSessionExtension" in str(caught.value)
+    doctor.require(check for check in checks if not check.is_required)
 
 
 def test_unwritable_folder_is_one_line(spark: SparkSession, tmp_path: Path) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from datetime import UTC, datetime
 
 import pytest
 
 from interest_graph import tables
-from interest_graph.errors import DataError, one_line
-from interest_graph.job import Job
+from interest_graph.errors import ContractError, DataError, MissingTableError, one_line
+from interest_graph.job import Job, Run
+from interest_graph.session import temporarily
+
+NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+USERS = "user_id STRING, attributes MAP<STRING, STRING>"
 
 
 def copy_users(run):
@@ -61,6 +67,88 @@ def test_a_failed_run_is_recorded_and_raised(open_pipeline):
 
     (run,) = runs(pipeline)
     assert (run.status, run.error, run.writes) == ("failed", "no rows left", {})
+
+
+def test_every_run_has_its_own_id_counters_and_pinned_inputs(open_pipeline):
+    pipeline = open_pipeline()
+    pipeline.run(JOB)
+    first = pipeline.last_run
+
+    def again(run):
+        run.count("users", run.read(tables.USERS).count())
+
+    pipeline.run(Job("count_users", "counts users", again, reads=(tables.USERS,)))
+
+    ids = [run.run_id for run in runs(pipeline)]
+    assert ids == [first.run_id, pipeline.last_run.run_id]
+    assert len(set(ids)) == 2
+    assert [run.rows for run in runs(pipeline)] == [{"rows in": 1}, {"users": 1}]
+
+
+def test_an_input_that_is_written_while_a_job_runs_is_not_there(open_pipeline):
+    seen = {}
+
+    def look(run):
+        copy_users(run)
+        seen["optional"] = run.read_if_written(tables.USERS)
+        run.read(tables.ITEMS)
+
+    job = Job("looks", "looks", look, reads=(tables.ITEMS,), optional=(tables.USERS,))
+    with pytest.raises(MissingTableError, match=r"silver\.items"):
+        open_pipeline().run(job)
+
+    assert seen == {"optional": None}
+
+
+def notes(pipeline, table):
+    history = pipeline.store._delta(table).history().select("version", "userMetadata").collect()
+    return [row.userMetadata for row in sorted(history, key=lambda row: row.version)]
+
+
+@pytest.mark.parametrize("own_note", [None, "by hand"])
+def test_commits_of_the_sessions_user_carry_the_users_note_and_ours_the_runs(
+    open_pipeline, spark, own_note
+):
+    def fail(run):
+        run.store.append(tables.USERS, run.spark.createDataFrame([], "user_id INT"))
+
+    pipeline = open_pipeline()
+    with temporarily(spark, {NOTE: own_note} if own_note else {}):
+        pipeline.run(JOB)
+        pipeline.store.append(tables.USERS, spark.createDataFrame([("v", {})], USERS))
+        with pytest.raises(ContractError):
+            pipeline.run(Job("fails", "fails", fail, writes=(tables.USERS,)))
+        twice = spark.createDataFrame([("v", {"a": "1"}), ("v", {"a": "2"})], USERS)
+        with pytest.raises(DataError):
+            pipeline.last_run.store.merge(tables.USERS, twice)
+        pipeline.store.delete(tables.USERS, "user_id = 'v'")
+        assert spark.conf.get(NOTE, None) == own_note
+
+    of_run = json.dumps({"run_id": runs(pipeline)[0].run_id})
+    assert notes(pipeline, tables.USERS) == [of_run, of_run, own_note, own_note]
+
+
+def test_while_a_job_runs_the_session_has_the_settings_that_results_depend_on(open_pipeline, spark):
+    zone, policy = "spark.sql.session.timeZone", "spark.sql.legacy.timeParserPolicy"
+    seen = {}
+
+    def look(run):
+        seen.update({key: run.spark.conf.get(key) for key in (zone, policy)})
+
+    with temporarily(spark, {zone: "America/New_York", policy: "LEGACY"}):
+        open_pipeline().run(Job("looks", "looks", look))
+        assert [spark.conf.get(key) for key in (zone, policy)] == ["America/New_York", "LEGACY"]
+
+    assert seen == {zone: "UTC", policy: "CORRECTED"}
+
+
+def test_a_job_whose_tables_were_dropped_and_made_anew_runs_again(open_pipeline):
+    pipeline = open_pipeline()
+    pipeline.run(JOB)
+    shutil.rmtree(pipeline.store.location(tables.USERS))
+    copy_users(Run(JOB, pipeline.settings, pipeline.spark, pipeline.as_of))
+
+    assert open_pipeline().run(JOB)
 
 
 def test_one_line_keeps_the_cause_and_drops_the_stack():

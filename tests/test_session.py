@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import os
+import subprocess
+import sys
 
-from interest_graph.session import _collector, interpreting
+import pytest
+from pyspark.errors import AnalysisException
+from tests import foreign_session
+
+from interest_graph.session import _collector, _overrides, interpreting, temporarily
 
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
@@ -39,6 +46,33 @@ def test_plans_are_compiled_again_after_an_error(compiled):
     assert "*(" in plan_of(compiled)
 
 
+@pytest.mark.parametrize("own", [None, "1", "2"])
+def test_overlapping_blocks_leave_the_sessions_own_setting(spark, own):
+    key = "spark.tests.setting"
+    with temporarily(spark, {key: own} if own else {}):
+        first, second = temporarily(spark, {key: "1"}), temporarily(spark, {key: "2"})
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert spark.conf.get(key) == "2"
+        second.__exit__(None, None, None)
+        assert spark.conf.get(key, None) == own
+
+    assert spark.conf.get(key, None) is None
+
+
+def test_a_setting_that_spark_refuses_leaves_the_others_as_they_were(spark):
+    key, fixed = "spark.tests.setting", "spark.sql.warehouse.dir"
+
+    with pytest.raises(AnalysisException), temporarily(spark, {key: "1", fixed: "x"}):
+        pytest.fail("the block began")
+
+    assert spark.conf.get(key, None) is None
+    with temporarily(spark, {key: "2"}):
+        assert spark.conf.get(key) == "2"
+    assert _overrides == {}
+
+
 @pytest.mark.parametrize("variable", ["JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS"])
 def test_a_collector_that_java_was_told_of_is_left_alone(monkeypatch, variable):
     monkeypatch.delenv("JAVA_TOOL_OPTIONS", raising=False)
@@ -48,3 +82,43 @@ def test_a_collector_that_java_was_told_of_is_left_alone(monkeypatch, variable):
     monkeypatch.setenv(variable, "-Xss4m -XX:+UseG1GC")
 
     assert _collector() == ""
+
+
+OWN = {
+    "spark.sql.session.timeZone": "America/New_York",
+    "spark.sql.legacy.timeParserPolicy": "LEGACY",
+    "spark.sql.execution.arrow.pyspark.enabled": "false",
+    "spark.sql.parquet.outputTimestampType": "INT96",
+    "spark.sql.ansi.enabled": "true",
+}
+SET_WHERE_ABSENT = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.ansi.enabled": "false",
+}
+
+
+@pytest.fixture(scope="module")
+def facts(spark, tmp_path_factory):
+    """What ingest and clean make of the log in a session of ours."""
+    found = foreign_session.facts_of(foreign_session.write_log(tmp_path_factory.mktemp("own")))
+    assert len(found["facts"]) >= 3
+    assert len(found["refused"]) >= 1
+    return found
+
+
+# The session's zone, where nobody set it, is the JVM's, which is the machine's.
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [{}, OWN], ids=["Spark's defaults", "settings of its own"])
+def test_a_session_that_was_there_before_gives_the_same_facts(facts, tmp_path, settings):
+    script = [sys.executable, foreign_session.__file__, tmp_path, json.dumps(settings)]
+    environment = os.environ | {"TZ": "America/New_York"}
+
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=300)
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found.pop("settings") == (settings or SET_WHERE_ABSENT)
+    assert found == facts

@@ -114,18 +114,12 @@ def _command(work: Callable[[Pipeline, bool], object]) -> Callable[..., None]:
                 spark_settings=spark_settings,
                 verbose=verbose,
             )
-            _require_healthy(pipeline)
+            checks.require(checks.quick(pipeline.spark))
             work(pipeline, force)
 
         guarded(run, verbose=verbose)
 
     return command
-
-
-def _require_healthy(pipeline: Pipeline) -> None:
-    failed = [check for check in checks.quick(pipeline.spark) if not check.ok]
-    if failed:
-        raise EnvironmentProblem("; ".join(check.advice for check in failed))
 
 
 def guarded(work: Callable[[], None], *, verbose: bool) -> None:
@@ -194,16 +188,16 @@ def show(
 
 @app.command()
 def doctor(verbose: Verbose = False) -> None:
-    """Check versions, Java, JARs, Delta, GraphFrames, Arrow, torch and GPU."""
+    """Check versions, Java, JARs, settings, Delta, GraphFrames, Arrow, torch and GPU."""
 
     def work() -> None:
         results = checks.full(open_session("doctor"))
         for check in results:
-            mark = "[green]ok[/green]  " if check.ok else "[red]FAIL[/red]"
-            console.print(
-                f"{mark} {check.name}: {check.found}" + ("" if check.ok else f" - {check.advice}")
-            )
-        if not all(check.ok for check in results):
+            bad = "[red]FAIL[/red]" if check.is_required else "[yellow]note[/yellow]"
+            mark = "[green]ok[/green]  " if check.ok else bad
+            line = f"{check.name}: {check.found}" + ("" if check.ok else f" - {check.advice}")
+            console.print(f"{mark} {_escaped(line)}", soft_wrap=True)
+        if not all(check.ok for check in results if check.is_required):
             raise EnvironmentProblem("the environment is incomplete")
 
     guarded(work, verbose=verbose)

@@ -1,8 +1,10 @@
-"""Checks what the suite stands on; each mismatch is one line that says what to install."""
+"""Checks what the suite stands on; each mismatch is one line that says what to do."""
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,37 +16,88 @@ import pyspark
 from packaging.requirements import Requirement
 from pyspark.sql import Row, SparkSession
 
-# What the code runs on, wider than the lock: a cluster or Databricks brings versions of its own.
+from interest_graph.errors import EnvironmentProblem
+from interest_graph.session import FIXED
+
+# As in pyproject.toml: a cluster or Databricks brings versions of its own.
 _PACKAGES = {
     "delta-spark>=3.2,<4": "delta",
-    "graphframes-py>=0.10.0,<0.10.1": "graphframes",  # newer ones call what the 0.10.0 JAR lacks
-    "pyarrow>=11": "pyarrow",
-    "pandas>=2.2,<3": "pandas",
-    "numpy>=1.26": "numpy",
-    "torch>=2.4": "torch",
+    "graphframes-py>=0.10.0,<0.10.1": "graphframes",
+    "pyarrow>=14.0.1": "pyarrow",
+    "pandas>=1.5.3,<3": "pandas",
+    "numpy>=1.23.5,<3": "numpy",
+    "torch>=2.3.1,<3": "torch",
 }
 _CLASSES = {
-    "io.delta.sql.DeltaSparkSessionExtension": "io.delta:delta-spark_2.12:3.3.3",
+    "io.delta.tables.DeltaTable": "io.delta:delta-spark_2.12:3.3.3",
     "org.graphframes.GraphFrame": "io.graphframes:graphframes-spark3_2.12:0.10.0",
 }
 _JAVA = ("8", "11", "17")
+_EXTENSION, _CATALOG = "DeltaSparkSessionExtension", "DeltaCatalog"
+_SECRETS = ("secret", "password", "token", "access.key", "hmac", "pepper", "credential")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: what was found and, where that is not ok, what to do."""
+    """One thing looked at: what was found and, where that is not ok, what to do.
+
+    is_required: without it jobs fail; else they run, and something is the worse for it.
+    """
 
     name: str
     ok: bool
     found: str
     advice: str = ""
+    is_required: bool = True
+
+
+def require(checks: Iterable[Check]) -> None:
+    """Raise EnvironmentProblem, with what to do, where a required check is not ok."""
+    advice = [check.advice for check in checks if check.is_required and not check.ok]
+    if advice:
+        raise EnvironmentProblem("; ".join(advice))
 
 
 def quick(spark: SparkSession) -> list[Check]:
     """Return the checks that need no Spark job: versions and JARs; well under half a second."""
     packages = [_package(Requirement(need), module) for need, module in _PACKAGES.items()]
     jars = [_jvm_class(spark, name, coordinates) for name, coordinates in _CLASSES.items()]
-    return [_python(), _java(spark), _spark(spark), *packages, *jars]
+    return [_python(), _java(spark), _spark(spark), *packages, *jars, *fixed_settings(spark)]
+
+
+def fixed_settings(spark: SparkSession) -> list[Check]:
+    """Return the checks of settings that only the start of Spark can make."""
+    return [_setting(spark, key, needed) for key, needed in FIXED.items()]
+
+
+def _setting(spark: SparkSession, key: str, needed: str) -> Check:
+    found = str(spark.conf.get(key, None) or "not set")
+    is_required = needed.endswith((_EXTENSION, _CATALOG))
+    where = "spark-defaults.conf, a properties file or the cluster's Spark settings"
+    advice = f"{key} is {found}: put `{key} {needed}` into {where}, and start Spark anew"
+    return Check(key, _is_as_good(key, found, needed), found, advice, is_required)
+
+
+def _is_as_good(key: str, found: str, needed: str) -> bool:
+    """Whether a setting serves as the needed one does; Databricks is Delta without being told."""
+    if needed.endswith(_EXTENSION):
+        return needed in re.split(r"[,\s]+", found) or _is_databricks()
+    if needed.endswith(_CATALOG):
+        return found == needed or _is_databricks()
+    if key == "spark.redaction.regex":
+        return _hides_secrets(found)
+    return found == needed
+
+
+def _hides_secrets(pattern: str) -> bool:
+    try:
+        return all(re.search(pattern, f"spark.some.{name}") for name in _SECRETS)
+    except re.error:  # Java's expressions know more than Python's
+        return False
+
+
+def _is_databricks() -> bool:
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ
 
 
 def full(spark: SparkSession, *, folder: str | None = None) -> list[Check]:
@@ -54,7 +107,7 @@ def full(spark: SparkSession, *, folder: str | None = None) -> list[Check]:
     serves where the executors share its file system.
     """
     checks = quick(spark)
-    if all(check.ok for check in checks):
+    if all(check.ok for check in checks if check.is_required):
         checks += [_delta_round_trip(spark, folder), _graphframes_call(spark), *_workers(spark)]
     return checks
 

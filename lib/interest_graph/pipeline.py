@@ -11,7 +11,7 @@ import structlog
 from pyspark.sql import DataFrame, Row, SparkSession
 from rich.table import Table as RichTable
 
-from interest_graph import tables
+from interest_graph import doctor, tables
 from interest_graph.config import Settings, load_settings
 from interest_graph.contract import Table
 from interest_graph.errors import ConfigError, one_line
@@ -48,7 +48,8 @@ class Pipeline:
         """Open a pipeline from a YAML file, for notebooks and the command line.
 
         Of several files a later one overrides those before it. Settings are validated, and the
-        warehouse is tried, before Spark starts.
+        warehouse is tried, before Spark starts. Raises EnvironmentProblem where the session that
+        is there was started without Delta.
         """
         settings = load_settings(config, overrides)
         root = settings.warehouse.table_root
@@ -58,6 +59,7 @@ class Pipeline:
         spark = open_session(
             settings.project, checkpoint_root=checkpoints, settings=spark_settings, verbose=verbose
         )
+        doctor.require(doctor.fixed_settings(spark))
         if is_url(root) and settings.warehouse.catalog is None:
             FileSystem(spark).require_reachable(absolute(root))
         # The only place that reads the clock: stages get the time as a parameter.

@@ -124,16 +124,16 @@ _overrides_lock = Lock()
 @contextmanager
 def _override(spark: SparkSession, key: str, value: str) -> Iterator[None]:
     with _overrides_lock:
-        values = _overrides.setdefault((spark, key), [spark.conf.get(key, None)])
-        values.append(value)
+        before = spark.conf.get(key, None)
         spark.conf.set(key, value)
+        values = _overrides.setdefault((spark, key), [before])
+        values.append(value)
     try:
         yield
     finally:
         with _overrides_lock:
-            values.reverse()  # of equal values the newest goes, not the session's own
-            values.remove(value)
-            values.reverse()
+            # Of equal values the newest goes, and the session's own stays.
+            del values[len(values) - 1 - values[::-1].index(value)]
             _set_or_unset(spark, key, values[-1])
             if len(values) == 1:
                 del _overrides[spark, key]

@@ -82,6 +82,7 @@ def builds_in(pipeline, *names):
     return {name: frame.distinct().count() for name, frame in frames.items()}
 
 
+@pytest.mark.slow
 def test_old_builds_go_and_everything_stays_up_to_date(shop):
     versioned = ("graph.edges", "graph.vertices", "graph.communities", "graph.metrics")
     registers = ("graph.versions", "model.runs", "model.item_weights")

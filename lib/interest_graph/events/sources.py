@@ -203,8 +203,9 @@ def plan_work(listed: Sequence[InputFile], ledger: Sequence[Row], *, mutable: se
 
 def as_input_files(rows: Sequence[Row]) -> list[InputFile]:
     """The ledger's rows as files."""
+    # PySpark gives times without a zone, in that of this machine.
     return [
-        InputFile(row.source, row.path, row.size_bytes, row.modified_ts.replace(tzinfo=UTC))
+        InputFile(row.source, row.path, row.size_bytes, row.modified_ts.astimezone(UTC))
         for row in rows
     ]
 
