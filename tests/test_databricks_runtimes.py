@@ -1,4 +1,4 @@
-"""Databricks runtimes meet the wheel's requirements, so that pip replaces none of their packages."""
+"""Databricks runtimes meet the wheel's requirements: pip replaces none of their packages."""
 
 from __future__ import annotations
 
