@@ -1,9 +1,10 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 1. From log files to facts
-# MAGIC A small shop's click log is made up, described in a YAML file, taken in and cleaned.
-# MAGIC The other notebooks go on with the same folder. On a cluster, give the `folder` widget a
-# MAGIC place that driver and executors share, for example a folder of a Unity Catalog volume.
+# MAGIC This notebook makes up the click log of a small shop, describes it in a YAML file, takes it
+# MAGIC in and cleans it. The other notebooks go on in the same folder. On a cluster, set the
+# MAGIC `folder` widget to a place that driver and executors share, for example a folder of a Unity
+# MAGIC Catalog volume.
 
 # COMMAND ----------
 
@@ -14,8 +15,8 @@ folder = dbutils.widgets.get("folder")
 
 # MAGIC %md
 # MAGIC ## The input
-# MAGIC Four groups of shoppers with a taste each, 15 products a taste. The log repeats some lines,
-# MAGIC as retries do, and holds records that nobody could use.
+# MAGIC There are four groups of shoppers, each with a taste, and 15 products for each taste. Some
+# MAGIC lines of the log are repeated, as happens when a client sends again, and some are broken.
 
 # COMMAND ----------
 
@@ -64,8 +65,8 @@ Path(folder, "input", "products.jsonl").write_text("\n".join(products) + "\n")
 
 # MAGIC %md
 # MAGIC ## The pipeline's settings
-# MAGIC A source is described, not programmed: which column is what, and which action is meant.
-# MAGIC Everything that is left out has a default.
+# MAGIC A source needs no code: `columns` says which column of the log holds what. Every setting
+# MAGIC that is left out has a default.
 
 # COMMAND ----------
 
@@ -95,8 +96,9 @@ Path(folder, "walk.yaml").write_text(settings)
 
 # MAGIC %md
 # MAGIC ## Ingest
-# MAGIC A `Pipeline` holds the settings, the session, the tables and the as-of time. A second run
-# MAGIC takes in nothing: the ledger `bronze.files` knows the files.
+# MAGIC A `Pipeline` has the settings, the Spark session, the tables, and the as-of time, after
+# MAGIC which nothing is seen. A second run of `ingest` would take in nothing, because
+# MAGIC `bronze.files` lists the files that were taken in.
 
 # COMMAND ----------
 
@@ -114,8 +116,8 @@ display(pipeline.read(tables.EVENTS).select("position", "user_id", "item_id", "a
 
 # MAGIC %md
 # MAGIC ## Clean
-# MAGIC Every record ends as a fact, a counted duplicate, or a row of `silver.quarantine` with its
-# MAGIC reasons.
+# MAGIC Every record becomes a fact, or is counted as a duplicate, or is kept in
+# MAGIC `silver.quarantine` with the reasons why it was refused.
 
 # COMMAND ----------
 

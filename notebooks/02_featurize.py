@@ -1,8 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 2. From item texts to vectors
-# MAGIC Workers read the texts with a sentence encoder that is part of the installation. Run
-# MAGIC notebook 1 first, with the same folder.
+# MAGIC A sentence encoder turns the texts of items into vectors, in Spark's workers. It is part of
+# MAGIC the installation. Run notebook 1 first, with the same folder.
 
 # COMMAND ----------
 
@@ -19,8 +19,8 @@ pipeline.run("featurize")
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC An unchanged text keeps its vector: `text_hash` tells. Vectors have unit length, so that the
-# MAGIC inner product is the cosine.
+# MAGIC A text that has not changed, by its `text_hash`, keeps its vector. Vectors have unit
+# MAGIC length, so their inner product is their cosine.
 
 # COMMAND ----------
 
@@ -30,7 +30,8 @@ display(features.selectExpr("item_id", "model", "text_hash", "size(vector) AS di
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC The same as a function, from any frame to a frame: `text` in, `vector` out.
+# MAGIC The same can be done with a DataFrame of your own: two functions take `text` and add
+# MAGIC `vector`.
 
 # COMMAND ----------
 

@@ -1,8 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 3. From facts to the interest graph
-# MAGIC Interest is what a user's actions say at one moment: the weights of their actions, halved
-# MAGIC every `half_life_days`. Run notebook 1 first, with the same folder.
+# MAGIC A user's interest in an item is the sum of the weights of their actions on it. The weight
+# MAGIC of an action halves every `half_life_days`. Run notebook 1 first, with the same folder.
 
 # COMMAND ----------
 
@@ -19,8 +19,8 @@ pipeline = Pipeline.open(f"{folder}/walk.yaml")
 
 # MAGIC %md
 # MAGIC ## One function
-# MAGIC A shorter half-life makes old events count less. Functions take and return frames; nothing
-# MAGIC is written.
+# MAGIC `weigh_edges` takes and returns a DataFrame and writes nothing. With a shorter half-life,
+# MAGIC old events count less.
 
 # COMMAND ----------
 
@@ -33,9 +33,9 @@ for half_life_days in (3.0, 30.0):
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## The step
-# MAGIC It prunes, connects items that the same users chose, adds interests, and measures the graph
-# MAGIC before and after.
+# MAGIC ## The job
+# MAGIC `build_graph` weighs the edges, prunes them, connects items that the same users chose, adds
+# MAGIC interests, and measures the graph before and after pruning.
 
 # COMMAND ----------
 
@@ -50,7 +50,7 @@ display(metrics.groupBy("metric").pivot("stage", ["before", "after"]).max("value
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC The structure of each vertex: core number, rank, community.
+# MAGIC For each vertex: its component, communities, ranks, core number and degrees.
 
 # COMMAND ----------
 

@@ -1,8 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 4. From the graph to a model
-# MAGIC Users are dealt to shards with all of their edges. Each shard is one task; between rounds
-# MAGIC only item vectors are exchanged. Run notebooks 1 and 3 first, with the same folder.
+# MAGIC Users are divided into shards, each user with all of their edges. Each shard is trained by
+# MAGIC one Spark task. Between rounds, the shards exchange only what they learnt about the items.
+# MAGIC Run notebooks 1 and 3 first, with the same folder.
 
 # COMMAND ----------
 
@@ -23,7 +24,8 @@ display(pipeline.read(tables.SHARDS).groupBy("shard_id").count())
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC Loss and validation metric of each round; a run that was killed goes on at the last one.
+# MAGIC Loss and validation metric of each round. A run that was killed goes on after its last
+# MAGIC finished round.
 
 # COMMAND ----------
 
@@ -37,7 +39,7 @@ display(pipeline.read(tables.EMBEDDINGS).groupBy("kind").count())
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC The lineage of the model: settings, graph version and Delta versions of what it read.
+# MAGIC Where the model comes from: its settings, its graph, and the as-of time.
 
 # COMMAND ----------
 

@@ -1,8 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 5. From a model to recommendations
-# MAGIC Every user against every item, in workers; what a user has met is left out, users without
-# MAGIC history get what is popular. Run notebooks 1, 3 and 4 first, with the same folder.
+# MAGIC Workers score every item for every user. Items that a user has already met are left out,
+# MAGIC and users without history get what is popular. Run notebooks 1, 3 and 4 first, with the
+# MAGIC same folder.
 
 # COMMAND ----------
 
@@ -26,7 +27,7 @@ display(recommendations.where("user_id = 'u1'").select(columns).orderBy("rank"))
 
 # MAGIC %md
 # MAGIC ## The same by hand
-# MAGIC `top_k` serves any model that comes down to vectors, item-item weights, or both.
+# MAGIC `top_k` ranks for any model that gives vectors, weights between items, or both.
 
 # COMMAND ----------
 

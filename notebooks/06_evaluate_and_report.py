@@ -1,8 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # 6. How good are the lists?
-# MAGIC Part of each item's users is held out, the model and the baselines are fitted to the rest,
-# MAGIC and all rank the whole catalogue. Run notebooks 1, 3 and 4 first, with the same folder.
+# MAGIC Of each item, some users are held out. The model and the baselines are fitted to the rest,
+# MAGIC and each ranks all items for every user: the better lists have more of the held-out items,
+# MAGIC further up. Run notebooks 1, 3 and 4 first, with the same folder.
 
 # COMMAND ----------
 

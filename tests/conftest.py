@@ -14,8 +14,9 @@ import pytest
 # Workers otherwise take python3 from PATH; the address keeps executors off the network.
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-# Every JVM that a test starts has a small heap: G1's threads would take a sixth of the processor.
-os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:+UseSerialGC")
+# Every JVM that a test starts has a small heap and a short life: G1's threads would take a sixth
+# of the processor, the optimising compiler (C2) a seventh.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1")
 
 TEST_SETTINGS = {
     # Compiling a plan costs more than a few hundred rows repay; submitted jobs compile theirs.
@@ -54,6 +55,16 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def warehouse(tmp_path: Path) -> Path:
     """An empty folder for tables."""
     return tmp_path / "warehouse"
+
+
+@pytest.fixture
+def remote(spark: Any, tmp_path: Path) -> str:
+    """The URL of a folder that Hadoop alone can reach: as on HDFS, which has the same calls."""
+    name = tmp_path.parent.name.replace("_", "-") + tmp_path.name.replace("_", "-")
+    (tmp_path / "remote").mkdir()
+    mount = f"fs.viewfs.mounttable.{name}.link./lake"
+    spark._jsc.hadoopConfiguration().set(mount, f"file://{tmp_path}/remote")
+    return f"viewfs://{name}/lake"
 
 
 @pytest.fixture

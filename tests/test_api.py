@@ -24,6 +24,14 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = interest_graph.nonsense
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("Step", "Job"), ("run_step", "Pipeline.run"), ("load_step", "find_job")]
+)
+def test_a_name_of_an_earlier_version_is_refused_with_the_new_one(old, new):
+    with pytest.raises(AttributeError, match=f"interest_graph.{old} is gone: use .*{new}"):
+        getattr(interest_graph, old)
+
+
 def test_the_import_alone_loads_neither_spark_nor_torch():
     code = "import sys, interest_graph; print({'pyspark', 'torch', 'pandas'} & set(sys.modules))"
 

@@ -64,6 +64,14 @@ def test_workers_load_what_was_shipped(spark: Any) -> None:
     assert [row.id for row in rows] == [7, 7]
 
 
+def test_shipped_files_lie_under_sparks_local_folder(spark: Any) -> None:
+    shipped = ship(spark, {"values": np.ones(2)})
+
+    assert Path(shipped.path).is_relative_to(spark.conf.get("spark.local.dir"))
+    shipped.discard()
+    assert not Path(shipped.path).exists()
+
+
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save_arrays(path, {"a": np.ones(3)})

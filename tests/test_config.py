@@ -62,6 +62,69 @@ def test_a_wrong_file_is_one_line_naming_the_key(write, text, message):
     assert "\n" not in str(error.value)
 
 
+PLUGINS = """
+def make(*_):
+    return None
+
+NUMBER = 5
+"""
+SOURCE = "columns: {user_id: u, item_id: i, event_time: t}, action: view, name: s, path: x"
+PLACES = [
+    ("train.model", "train: {model: NAME}"),
+    ("tune.model", "tune: {model: NAME}"),
+    ("train.blend.sources.1", "train: {blend: {sources: [als, NAME]}}"),
+    ("evaluate.baselines.0", "evaluate: {baselines: [NAME]}"),
+    ("graph.prune.extra.0", "graph: {prune: {extra: [NAME]}}"),
+    ("sources.0.format", f"sources: [{{format: NAME, {SOURCE}}}]"),
+]
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "own_of_config.py").write_text(PLUGINS)
+    (tmp_path / "broken_of_config.py").write_text("import absent_library\n")
+
+
+@pytest.mark.parametrize(("setting", "text"), PLACES, ids=[setting for setting, _ in PLACES])
+def test_code_of_ones_own_is_named_by_module_and_attribute(write, own_module, setting, text):
+    settings = load_settings(write(text.replace("NAME", '"own_of_config:make"')))
+
+    place = settings.model_dump()
+    for part in setting.split("."):
+        place = place[int(part) if part.isdigit() else part]
+    assert place == "own_of_config:make"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("own_of_config:mak", "module own_of_config has no mak"),
+        ("own_of_config:NUMBER", "own_of_config:NUMBER is of type int: it cannot be called"),
+        ("absent.of.config:make", "there is no module absent on Python's path: put its folder"),
+        ("broken_of_config:make", "ModuleNotFoundError: No module named 'absent_library'"),
+        ("own_of_config", "input should be .*module:attribute of your own"),
+    ],
+)
+@pytest.mark.parametrize(("setting", "text"), PLACES, ids=[setting for setting, _ in PLACES])
+def test_a_wrong_module_or_name_is_one_line_with_the_setting(
+    write, own_module, setting, text, name, problem
+):
+    with pytest.raises(ConfigError, match=problem) as error:
+        load_settings(write(text.replace("NAME", f'"{name}"')))
+
+    assert str(error.value).startswith(f"{setting}: '{name}': ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("override", [[], ["graph.worker_megabytes=5"]])
+def test_an_old_name_of_a_setting_is_refused_with_the_new_one(write, override):
+    text = "graph: {}" if override else "graph: {worker_megabytes: 5}"
+
+    with pytest.raises(ConfigError, match=r"graph\.worker_megabytes is now graph\.worker_mb$"):
+        load_settings(write(text), override)
+
+
 def test_two_sources_cannot_share_a_name(write):
     columns = "{user_id: u, item_id: i, event_time: t}"
     source = f"{{name: logs, path: x, columns: {columns}, action: view}}"

@@ -1,4 +1,4 @@
-"""The bundle refers only to files, variables, parameters and tasks that exist."""
+"""The bundle is what the registry says, and refers only to files and names that exist."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 import yaml
 
+from interest_graph.cli import app
 from interest_graph.config import load_settings
 from interest_graph.registry import stages
 
@@ -42,7 +44,9 @@ def test_every_variable_is_used() -> None:
 
 
 @each_job
-def test_tasks_are_the_stages_in_the_order_of_the_flow(path: Path, job: dict[str, Any]) -> None:
+def test_tasks_are_the_stages_and_wait_for_what_their_jobs_run_after(
+    path: Path, job: dict[str, Any]
+) -> None:
     keys = [task["task_key"] for task in job["tasks"]]
     waits_for = [[on["task_key"] for on in task.get("depends_on", [])] for task in job["tasks"]]
 
@@ -74,6 +78,18 @@ def test_every_cluster_and_parameter_in_use_is_declared(path: Path, job: dict[st
 
     assert set(re.findall(r"\{\{job\.parameters\.(\w+)\}\}", text)) == parameters
     assert {task["job_cluster_key"] for task in job["tasks"]} == clusters
+
+
+@each_job
+def test_every_task_is_started_alike_with_options_of_its_job(
+    path: Path, job: dict[str, Any]
+) -> None:
+    given = [task["spark_python_task"]["parameters"] for task in job["tasks"]]
+    command = typer.main.get_command(app).commands["run-all"]  # type: ignore[attr-defined]
+    known = {option for parameter in command.params for option in parameter.opts}
+
+    assert all(parameters == given[0] for parameters in given)
+    assert {value for value in given[0] if value.startswith("-")} <= known
 
 
 @each_job

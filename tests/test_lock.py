@@ -12,13 +12,15 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = ["requirements.lock", "requirements-build.lock"]
+OURS = ["requirements.lock", "requirements-build.lock"]
+GROUPS = {"requirements-build.lock": "build", "requirements-s3.lock": "s3"}
+LOCKS = [*OURS, "requirements-s3.lock"]
 
 
 def asked_for(lock: str) -> dict[str, Requirement]:
     """Return what pyproject.toml asks of a lock file, by canonical name."""
-    if lock == "requirements-build.lock":
-        lines = PROJECT["dependency-groups"]["build"]
+    if lock in GROUPS:
+        lines = PROJECT["dependency-groups"][GROUPS[lock]]
     else:
         extras = PROJECT["project"]["optional-dependencies"]
         lines = PROJECT["project"]["dependencies"] + extras["spark"] + extras["dev"]
@@ -64,7 +66,7 @@ def test_no_host_and_no_machine_path_is_named(lock: str) -> None:
 
 def test_both_locks_agree_where_they_overlap() -> None:
     main, build = (
-        {name: entry.split()[0] for name, entry in entries(lock).items()} for lock in LOCKS
+        {name: entry.split()[0] for name, entry in entries(lock).items()} for lock in OURS
     )
 
     assert {name: main[name] for name in main.keys() & build.keys()} == {

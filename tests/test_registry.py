@@ -63,6 +63,10 @@ def test_a_job_is_found_by_its_name_on_the_command_line_too():
         find_job("nothing")
 
 
+def test_a_job_is_found_by_module_and_attribute():
+    assert find_job("interest_graph.jobs.train:JOB") is find_job("train")
+
+
 def test_jobs_are_ordered_by_what_they_run_after():
     ordered = in_order([job("c", "a", "b"), job("a"), job("b", "a")])
 

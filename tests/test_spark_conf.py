@@ -21,7 +21,8 @@ FILES = sorted(FOLDER.glob("*.conf"))
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 # Families of settings and old ones, which Spark reads without having them in its register.
 UNREGISTERED = (
-    r"spark\.(master|(executor|task)\.resource\.gpu\..*|executorEnv\..*|yarn\.appMasterEnv\..*)"
+    r"spark\.(master|(executor|task)\.resource\.gpu\..*|executorEnv\..*|yarn\.appMasterEnv\..*"
+    r"|hadoop\..*)"
 )
 REGISTERS = [
     "org.apache.spark.internal.config.package$",
@@ -37,7 +38,7 @@ REGISTERS = [
 def test_there_is_one_for_each_place() -> None:
     names = {path.stem for path in FILES}
 
-    assert names == {"local", "standalone", "yarn", "kubernetes", "gpu"}
+    assert names == {"local", "standalone", "yarn", "kubernetes", "gpu", "s3"}
 
 
 @each_file
@@ -49,6 +50,14 @@ def test_every_setting_is_one_that_spark_knows(path: Path, spark: SparkSession) 
     named = [key for key in read_properties(path) if not re.fullmatch(UNREGISTERED, key)]
 
     assert [key for key in named if find(key) is None] == []
+
+
+def test_every_setting_for_s3_is_one_that_its_client_knows(spark: SparkSession) -> None:
+    jvm = spark.sparkContext._jvm
+    fields = jvm.java.lang.Class.forName("org.apache.hadoop.fs.s3a.Constants").getFields()
+    known = {f"spark.hadoop.{field.get(None)}" for field in fields}
+
+    assert set(read_properties(FOLDER / "s3.conf")) <= known
 
 
 @each_file

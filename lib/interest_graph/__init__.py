@@ -1,7 +1,7 @@
 """From raw behaviour logs in a data lake to recommendations in the same lake.
 
-Frames in, frames out: the functions named here are those that the jobs chain. Modules are loaded
-when a name is first used, so that importing the package costs nothing.
+The functions listed here take and return DataFrames; they are those that the jobs are made of. A
+module is imported when one of its names is first used, which keeps importing the package fast.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _NAMES = {
+    "interest_graph.contract": ("Table",),
     "interest_graph.job": ("Job", "Run"),
     "interest_graph.pipeline": ("Pipeline",),
     "interest_graph.registry": ("all_jobs", "find_job"),
@@ -41,6 +42,7 @@ _NAMES = {
     "interest_graph.graph.versions": ("diff_communities", "diff_edges"),
     "interest_graph.graph.paths": ("followed_by", "hops_to", "personal_ranks"),
     "interest_graph.graph.vertices": ("vertices_of",),
+    "interest_graph.train.edges": ("all_pairs",),
     "interest_graph.train.fitted": ("FittedModel", "Model"),
     "interest_graph.train.registry": ("make_model",),
     "interest_graph.recommend.topk": ("gather_histories", "top_k"),

@@ -6,12 +6,9 @@ workers of one host share the pages.
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from interest_graph.errors import DataError
+from interest_graph.filesystem import work_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -66,10 +64,10 @@ def ship(
 ) -> Shipped:
     """Write `arrays` to one file that every worker can load.
 
-    folder: where the driver keeps the file; a temporary folder of this process by default.
+    folder: where the driver keeps the file; by default a folder that goes with the session.
     The same content gets the same file name, so shipping it again costs no second copy.
     """
-    home = Path(folder) if folder is not None else _temporary_folder()
+    home = Path(folder) if folder is not None else work_folder(spark)
     home.mkdir(parents=True, exist_ok=True)
     digest, path = _write_by_digest(arrays, home)
     # Without local executors the file travels with Spark's own file server.
@@ -139,13 +137,6 @@ def _write_atomically(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     part.write_bytes(content)
     part.replace(path)
-
-
-@lru_cache(maxsize=1)
-def _temporary_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="interest-graph-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 # A round ships few files; older ones are let go so that their pages can be reclaimed.

@@ -1,4 +1,4 @@
-"""Builds of what is kept in versions, numbered from 1: graphs and models."""
+"""Build numbers of graph versions and model runs: from 1, in the order in which they were built."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pyspark.sql import functions as F
 
 
 def newest_build(builds: DataFrame | None) -> Row | None:
-    """The row with the highest `build`; None where there is none."""
+    """The row with the highest `build`; None without rows or without a table."""
     return builds.orderBy(F.desc("build")).first() if builds is not None else None
 
 
 def next_build(builds: DataFrame | None, column: str, name: str) -> int:
-    """The number of the build called `name` in `column`.
+    """The build number for `name`, a value of `column`: that of the newest build plus 1.
 
-    The newest build keeps its number when it is repeated, so that a repeated run changes nothing.
+    If the newest build has this name already, it keeps its number: a repeated run changes nothing.
     """
     newest = newest_build(builds)
     if newest is None:

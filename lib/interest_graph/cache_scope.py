@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -46,9 +46,20 @@ def cache_scope(spark: SparkSession) -> Iterator[Callable[[DataFrame], DataFrame
         _release(spark, mark, theirs)
 
 
-def persistent_rdds(spark: SparkSession) -> set[int]:
-    """Numbers of persistent RDDs, less the table states that Delta keeps and releases by itself."""
-    return set(_persistent(spark))
+def persistent_rdds(spark: SparkSession, named: Collection[str] = ()) -> set[int]:
+    """Numbers of persistent RDDs, less the table states that Delta keeps and releases by itself.
+
+    named: count only those of these names.
+    """
+    found = _persistent(spark)
+    return {number for number, rdd in found.items() if not named or str(rdd.name()) in named}
+
+
+def unpersist_rdds(spark: SparkSession, numbers: set[int]) -> None:
+    """Release those of these RDDs that are still persistent."""
+    now = spark.sparkContext._jsc.getPersistentRDDs()
+    for number in numbers & set(now):
+        now[number].unpersist(False)
 
 
 def _persistent(spark: SparkSession) -> dict[int, Any]:

@@ -1,38 +1,44 @@
-"""The command line: `interest-graph <step> --config FILE`, and the spark-submit entry points."""
+"""The command line: `interest-graph JOB --config FILE`, and the spark-submit entry points."""
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-import structlog
 import typer
+from rich.markup import escape
 
 from interest_graph import doctor as checks
 from interest_graph.config import Settings, load_settings
-from interest_graph.errors import EnvironmentProblem, InterestGraphError, one_line
+from interest_graph.errors import ConfigError, EnvironmentProblem
+from interest_graph.guard import Verbose, guarded
 from interest_graph.job import Job
-from interest_graph.job_graph import flowchart, listing
+from interest_graph.job_graph import (
+    drawing,
+    flowchart,
+    listing,
+    markdown_table,
+    tables_read,
+    tables_written,
+)
+from interest_graph.job_picture import picture
 from interest_graph.pipeline import Pipeline
 from interest_graph.progress import console
 from interest_graph.registry import all_jobs, find_job
 from interest_graph.session import open_session, read_properties
-from interest_graph.setup import cluster
+from interest_graph.setup.cluster_app import cluster_app
 
 RUN_ALL = "run_all"
 _RUN_ALL_HELP = "Run every stage, from files to the report, in one session."
+_RUN_HELP = "Run a job of your own as module:attribute, or any job by its name."
+_STAGES, _OTHERS = "Stages, in the order of run-all", "Other jobs"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-cluster_app = typer.Typer(no_args_is_help=True, help="A Spark standalone cluster on this machine.")
 app.add_typer(cluster_app, name="cluster")
 
-State = Annotated[
-    Path, typer.Option("--state", help="Folder for logs, process ids and spark.conf.")
-]
 Config = Annotated[
     list[Path],
     typer.Option("--config", "-c", help="The pipeline's YAML file; a further one overrides it."),
@@ -49,7 +55,6 @@ Properties = Annotated[
     typer.Option("--properties-file", help="Spark settings, where spark-submit is not used."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Run even when nothing has changed.")]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show stack traces and Spark's warnings.")]
 
 
 def main() -> None:
@@ -57,13 +62,16 @@ def main() -> None:
     app(prog_name="interest-graph")
 
 
-def launch(name: str, argv: list[str] | None = None) -> None:
-    """Entry point of a spark-submit file: `--config FILE [--as-of DATE] [--set key=value] ...`."""
-    if name == RUN_ALL:
-        _submitted(name, _command(_run_all), _RUN_ALL_HELP, argv)
+def launch(job: str | Job, argv: list[str] | None = None) -> None:
+    """Entry point of a spark-submit file: `--config FILE [--as-of DATE] [--set key=value] ...`.
+
+    job: a declaration, the name of a job of the registry, or run_all. argv: default: sys.argv.
+    """
+    if job == RUN_ALL:
+        _submitted(RUN_ALL, _command(_run_all), _RUN_ALL_HELP, argv)
     else:
-        job = find_job(name)
-        _submitted(name, _job_command(job), _help_of(job), argv)
+        found = find_job(job) if isinstance(job, str) else job
+        _submitted(found.name, _command(_running(found)), _help_of(found), argv)
 
 
 def _submitted(name: str, command: Callable[..., None], text: str, argv: list[str] | None) -> None:
@@ -76,14 +84,18 @@ def _submitted(name: str, command: Callable[..., None], text: str, argv: list[st
             raise
 
 
+def _short_help_of(job: Job) -> str:
+    return f"{job.help[0].upper()}{job.help[1:]}."
+
+
 def _help_of(job: Job) -> str:
-    reads = ", ".join(table.name for table in (*job.reads, *job.optional)) or "files"
-    writes = ", ".join(table.name for table in job.writes) or "a report"
-    return f"{job.help[0].upper()}{job.help[1:]}. {reads} -> {writes}"
+    passed = (("Reads", tables_read(job)), ("Writes", tables_written(job)))
+    said = [f"{verb} {', '.join(names)}." for verb, names in passed if names]
+    return "\n\n".join([_short_help_of(job), *said])
 
 
-def _job_command(job: Job) -> Callable[..., None]:
-    return _command(lambda pipeline, force: pipeline.run(job, force=force))
+def _running(job: Job) -> Callable[[Pipeline, bool], object]:
+    return lambda pipeline, force: pipeline.run(job, force=force)
 
 
 def _run_all(pipeline: Pipeline, force: bool) -> None:
@@ -105,64 +117,91 @@ def _command(work: Callable[[Pipeline, bool], object]) -> Callable[..., None]:
         force: Force = False,
         verbose: Verbose = False,
     ) -> None:
-        def run() -> None:
-            spark_settings = read_properties(properties_file) if properties_file else None
-            pipeline = Pipeline.open(
-                config,
-                overrides=overrides,
-                as_of=as_of,
-                spark_settings=spark_settings,
-                verbose=verbose,
-            )
-            checks.require(checks.quick(pipeline.spark))
-            work(pipeline, force)
-
-        guarded(run, verbose=verbose)
+        opening = (config, as_of, overrides, properties_file)
+        guarded(lambda: work(_open(*opening, verbose=verbose), force), verbose=verbose)
 
     return command
 
 
-def guarded(work: Callable[[], None], *, verbose: bool) -> None:
-    """Run `work`; an error becomes one line and an exit code, a stack trace with `verbose`."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(),  # to what stdout is when a line is logged
+def _open(
+    config: list[Path],
+    as_of: datetime | None,
+    overrides: list[str],
+    properties_file: Path | None,
+    *,
+    verbose: bool,
+) -> Pipeline:
+    """The pipeline of a command's options. Raises EnvironmentProblem where something is missing."""
+    spark_settings = read_properties(properties_file) if properties_file else None
+    pipeline = Pipeline.open(
+        config, overrides=overrides, as_of=as_of, spark_settings=spark_settings, verbose=verbose
     )
-    if not verbose:
-        logging.getLogger("py4j").setLevel(logging.CRITICAL)
-    try:
-        work()
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except Exception as error:
-        if verbose:
-            raise
-        console.print(f"[red]error:[/red] {_escaped(one_line(error))}", soft_wrap=True)
-        hint = "" if isinstance(error, InterestGraphError) else " (--verbose shows where)"
-        if hint:
-            console.print(hint.strip())
-        raise SystemExit(error.exit_code if isinstance(error, InterestGraphError) else 1) from None
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
+    checks.require(checks.quick(pipeline.spark))
+    return pipeline
 
 
 for _job in all_jobs():
-    app.command(_job.name.replace("_", "-"), help=_help_of(_job))(_job_command(_job))
+    app.command(
+        _job.name.replace("_", "-"),
+        help=_help_of(_job),
+        short_help=_short_help_of(_job),
+        rich_help_panel=_STAGES if _job.is_stage else _OTHERS,
+    )(_command(_running(_job)))
 app.command("run-all", help=_RUN_ALL_HELP)(_command(_run_all))
+
+
+@app.command("run", help=_RUN_HELP)
+def run_own(
+    job: Annotated[str, typer.Argument(help="For example my_jobs:JOB.")],
+    config: Config,
+    as_of: AsOf = None,
+    overrides: Set = [],  # noqa: B006
+    properties_file: Properties = None,
+    force: Force = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a job that need not be in the registry."""
+
+    def work() -> None:
+        found = find_job(job)  # a wrong name ends before Spark starts
+        pipeline = _open(config, as_of, overrides, properties_file, verbose=verbose)
+        pipeline.run(found, force=force)
+
+    guarded(work, verbose=verbose)
 
 
 @app.command()
 def jobs(
-    graph: Annotated[bool, typer.Option("--graph", help="As a Mermaid flowchart.")] = False,
+    graph: Annotated[bool, typer.Option("--graph", help="Draw what waits for what.")] = False,
+    form: Annotated[
+        Literal["text", "markdown", "mermaid", "svg"] | None,
+        typer.Option("--format", help="Default: by the ending of --out; text without it."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A file to write, e.g. jobs.svg.")
+    ] = None,
 ) -> None:
-    """List the jobs with what they read and write, in the order of run-all; or draw them."""
-    typer.echo(flowchart(all_jobs()) if graph else listing(all_jobs()))
+    """List the jobs with what they read and write; or draw what waits for what."""
+    by_ending = {".svg": "svg", ".mmd": "mermaid", ".md": "markdown"}
+    chosen = form or by_ending.get(out.suffix if out else "", "text")
+    draw = {
+        "text": drawing if graph else listing,
+        "markdown": markdown_table,
+        "mermaid": flowchart,
+        "svg": picture,
+    }[chosen]
+    guarded(lambda: _put(f"{draw(all_jobs()).rstrip()}\n", out), verbose=False)
+
+
+def _put(text: str, path: Path | None) -> None:
+    """Print the text, or write it to a file. Raises ConfigError where that is impossible."""
+    if path is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError("--out", f"{path} cannot be written ({error.strerror})") from None
 
 
 @app.command()
@@ -173,13 +212,16 @@ def show(
     ] = None,
     rows: Annotated[int, typer.Option(help="Rows to print.")] = 20,
     where: Annotated[str | None, typer.Option(help="SQL predicate.")] = None,
+    properties_file: Properties = None,
     verbose: Verbose = False,
 ) -> None:
     """Print a table."""
 
     def work() -> None:
         settings = load_settings(config) if config else Settings()
-        pipeline = Pipeline(settings, open_session("show"), datetime.now(UTC))
+        spark_settings = read_properties(properties_file) if properties_file else None
+        spark = open_session("show", settings=spark_settings)
+        pipeline = Pipeline(settings, spark, datetime.now(UTC))
         frame = pipeline.read(table)
         (frame.where(where) if where else frame).show(rows, truncate=60)
 
@@ -196,37 +238,8 @@ def doctor(verbose: Verbose = False) -> None:
             bad = "[red]FAIL[/red]" if check.is_required else "[yellow]note[/yellow]"
             mark = "[green]ok[/green]  " if check.ok else bad
             line = f"{check.name}: {check.found}" + ("" if check.ok else f" - {check.advice}")
-            console.print(f"{mark} {_escaped(line)}", soft_wrap=True)
+            console.print(f"{mark} {escape(line)}", soft_wrap=True)
         if not all(check.ok for check in results if check.is_required):
             raise EnvironmentProblem("the environment is incomplete")
 
     guarded(work, verbose=verbose)
-
-
-@cluster_app.command("start")
-def start(
-    state: State = Path(".cluster"),
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
-    cores: Annotated[int, typer.Option(min=1, help="Cores a worker offers.")] = 1,
-    memory_mb: Annotated[int, typer.Option(min=512, help="Memory a worker offers.")] = 2048,
-    settings: Annotated[
-        Path | None, typer.Option("--settings", help="Spark settings that spark.conf starts with.")
-    ] = None,
-    verbose: Verbose = False,
-) -> None:
-    """Start a master and workers on loopback; prints what to give to spark-submit."""
-
-    def work() -> None:
-        started = cluster.start_cluster(
-            state, n_workers=workers, cores=cores, memory_mb=memory_mb, settings=settings
-        )
-        console.print(f"{started.master_url} with {started.n_workers} workers; submit with")
-        typer.echo(f"--properties-file {started.properties}")
-
-    guarded(work, verbose=verbose)
-
-
-@cluster_app.command("stop")
-def stop(state: State = Path(".cluster"), verbose: Verbose = False) -> None:
-    """Stop the master and the workers."""
-    guarded(lambda: typer.echo(f"{cluster.stop_cluster(state)} daemons stopped"), verbose=verbose)

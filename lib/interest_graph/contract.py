@@ -1,4 +1,4 @@
-"""What a table promises: its columns, key, layout and checks."""
+"""The declaration of a table: columns, key, partitioning, checks and properties."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _PORTABLE = {"delta.enableDeletionVectors": "false"}
 
 @cache
 def parse_ddl(columns: str) -> StructType:
-    """Column DDL as a StructType, NOT NULL and comments included; needs a live session."""
+    """Parse column DDL as a StructType, with NOT NULL and comments.
+
+    Raises RuntimeError without an open Spark session.
+    """
     context = SparkContext._active_spark_context
     if context is None or context._jvm is None:
         raise RuntimeError("DDL is parsed by Spark: open a session first")
@@ -29,11 +32,11 @@ def parse_ddl(columns: str) -> StructType:
 
 @dataclass(frozen=True)
 class Table:
-    """A declared Delta table.
+    """The declaration (contract) of a Delta table.
 
-    name: `schema.table`; columns: DDL, also usable as a pandas UDF schema;
-    key: columns that identify a row; checks: constraint name -> SQL predicate that every row meets;
-    writer: the job that writes it.
+    name: `schema.table`; columns: DDL, also usable as the schema of a pandas UDF; key: columns that
+    identify a row; writer: the job that writes it; checks: name of a CHECK constraint -> SQL
+    predicate that every row meets; properties: further Delta table properties.
     """
 
     name: str
@@ -47,22 +50,22 @@ class Table:
 
     @property
     def schema(self) -> StructType:
-        """The columns as a StructType; needs a live session, hence computed on use."""
+        """The columns as a StructType; needs an open Spark session."""
         return parse_ddl(self.columns)
 
     @property
     def column_names(self) -> list[str]:
-        """The columns' names in order."""
+        """Names of the columns, in order."""
         return self.schema.names
 
     @property
     def delta_properties(self) -> dict[str, str]:
-        """Delta table properties: portability, CHECK constraints, and the table's own."""
+        """All Delta table properties: portability, CHECK constraints, and `properties`."""
         constraints = {f"delta.constraints.{name}": rule for name, rule in self.checks.items()}
         return {**_PORTABLE, **constraints, **self.properties}
 
     def problems(self, frame: DataFrame) -> list[str]:
-        """Every way in which the frame's columns differ from the contract; empty when none."""
+        """All differences between the columns of the frame and of the table; empty if none."""
         expected = {column.name: column.dataType for column in self.schema}
         actual = {column.name: column.dataType for column in frame.schema}
         lacking = [f"lacks {name}" for name in expected if name not in actual]

@@ -1,4 +1,4 @@
-"""Where a worker computes, and how it keeps its memory between the steps of training."""
+"""Device (CPU or GPU) of a worker's task, and its memory allocator's settings for training."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from interest_graph.errors import EnvironmentProblem, TrainingError
 def task_device() -> str:
     """Torch's name for the GPU that Spark assigned to this task, else "cpu".
 
-    Spark's custom resource scheduling gives each task the addresses it may use
-    (spark.task.resource.gpu.amount); see conf/spark/gpu.conf. Raises EnvironmentProblem when torch
-    cannot use what was assigned: a GPU that is paid for must not stand idle unnoticed.
+    Spark's resource scheduling gives each task the addresses of its GPUs, if
+    spark.task.resource.gpu.amount is set; see conf/spark/gpu.conf. Raises EnvironmentProblem when
+    torch cannot use the assigned GPU, instead of computing on the CPU unnoticed.
     """
     from pyspark import TaskContext
 
@@ -39,7 +39,7 @@ def _require_cuda(device: str) -> None:
 
 
 def device_of_shard(shard_id: int) -> str:
-    """`task_device`, where an error names the shard."""
+    """`task_device`, but raises TrainingError with the shard_id."""
     try:
         return task_device()
     except EnvironmentProblem as problem:
@@ -53,11 +53,11 @@ _NEVER = 2**31 - 1
 
 @cache
 def keep_freed_memory() -> None:
-    """Have malloc reuse what large arrays leave, where it would give it back to the system.
+    """Make malloc keep the memory of freed large arrays for reuse in this process.
 
-    A step makes and drops dozens of arrays of tens of MB; by default each is mapped anew, and the
-    kernel clears its pages: a quarter of a step. The peak stays what it is; it is held until the
-    worker ends. Other C libraries are left as they are.
+    An optimiser step allocates and frees dozens of arrays of tens of MB. By default glibc maps each
+    anew and the kernel clears its pages, which took a quarter of a step. The peak memory is the
+    same, but it is held until the worker ends. Does nothing with other C libraries than glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -39,7 +39,7 @@ _SECRETS = ("secret", "password", "token", "access.key", "hmac", "pepper", "cred
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: what was found and, where that is not ok, what to do.
+    """The result of a check: what was found and, if that is not ok, what to do.
 
     is_required: without it jobs fail; else they run, and something is the worse for it.
     """

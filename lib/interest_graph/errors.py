@@ -1,4 +1,4 @@
-"""Every error that a user of the suite can meet; each message fits one line."""
+"""All errors that the suite raises for users; every message is one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 class InterestGraphError(Exception):
-    """Base of the suite's own errors. `exit_code` is what a job ends with."""
+    """Base of all errors of the suite. exit_code: of a command or job that ends with the error."""
 
     exit_code = 1
 
@@ -43,7 +43,7 @@ class MissingTableError(ContractError):
 
 
 class DataError(InterestGraphError):
-    """The data breaks a promise: what, how many rows, and up to five sample keys."""
+    """The data is not as required. what: the problem; count: of rows; samples: at most 5 keys."""
 
     exit_code = 3
 
@@ -61,13 +61,13 @@ class ConflictError(InterestGraphError):
 
 
 class EnvironmentProblem(InterestGraphError):
-    """Something that the suite stands on is missing or of another version."""
+    """Something that the suite needs on this machine is missing or has another version."""
 
     exit_code = 5
 
 
 class TrainingError(InterestGraphError):
-    """Training diverged or cannot start; names the shard where one is at fault."""
+    """Training diverged or cannot start; shard_id: of the shard where it happened, if any."""
 
     exit_code = 6
 
@@ -77,7 +77,7 @@ class TrainingError(InterestGraphError):
 
 
 def one_line(error: BaseException) -> str:
-    """What went wrong, on one line without a JVM stack trace."""
+    """The error's message on one line, without a JVM stack trace."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     detail = lines[0] if lines else type(error).__name__
     if isinstance(error, InterestGraphError):

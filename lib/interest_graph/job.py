@@ -1,4 +1,4 @@
-"""What a job is: its declaration, and one execution of it."""
+"""A job (declaration) and a run (one execution of a job)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from interest_graph.store import Store
 
 @dataclass(frozen=True)
 class Job:
-    """A job's declaration; interest_graph.registry finds those of the package jobs.
+    """The declaration of a job; interest_graph.registry collects those of interest_graph.jobs.
 
-    help: one line of what it does; reads: tables that must exist; optional: tables read where they
-    exist; writes: tables that no other job writes; settings: configuration sections that shape the
-    result; after: jobs that run-all runs before it; is_stage: whether run-all runs it at all;
-    always: run even when inputs and settings are those of the last run (for a job that keeps its
-    own ledger); is_missing: whether a product outside the tables has gone.
+    help: what it does, in one line; run: the function that does it; reads: tables that must exist;
+    optional: tables that are read if they exist; writes: tables, which no other job writes;
+    settings: sections of the configuration that decide the result; after: jobs that run-all runs
+    before it; is_stage: whether run-all runs it; always: run also when inputs and settings have not
+    changed, for a job that finds out itself what is new; is_missing: whether a result that is not a
+    table, such as a file, no longer exists.
     """
 
     name: str
@@ -46,9 +47,10 @@ class Job:
 
 @dataclass
 class Run:
-    """One execution of a job: what it works with, and what its record in ops.runs will say.
+    """One execution of a job, with its own id, pinned inputs and counters for ops.runs.
 
-    inputs: the tables read, as they were when the run started; rows: counters by name.
+    as_of: events after it are ignored (UTC); inputs: state of each table that the job reads, at the
+    start of the run; rows: counters by name.
     """
 
     job: Job
@@ -65,30 +67,30 @@ class Run:
 
     @property
     def root(self) -> str:
-        """The folder or URL under which everything beside the tables is kept."""
-        return absolute(self.settings.warehouse.table_root)
+        """The folder or URL of the tables, where the job keeps its other files too."""
+        return absolute(self.spark, self.settings.warehouse.table_root)
 
     @property
     def input_versions(self) -> dict[str, int]:
-        """Delta versions of the tables that the run reads."""
+        """Table name -> pinned Delta version, of the tables that the run reads."""
         return {name: state.version for name, state in self.inputs.items()}
 
     @property
     def input_identities(self) -> dict[str, str]:
-        """Identities of the data of the tables that the run reads."""
+        """Table name -> identity of its data, of the tables that the run reads."""
         return {name: state.identity for name, state in self.inputs.items()}
 
     def pin(self) -> None:
-        """Read the inputs as they are now, from here on."""
+        """Pin the inputs: `read` returns the tables as they are now, whatever is written later."""
         states = {table.name: self.store.state(table) for table in self.job.reads}
         optional = {table.name: self.store.state(table) for table in self.job.optional}
         present = {name: state for name, state in optional.items() if state.version >= 0}
         self.inputs = states | present
 
     def read(self, table: Table) -> DataFrame:
-        """The table: an input as of the start of the run, another one as it is now.
+        """The table as it was when the inputs were pinned, by default at the start of the run.
 
-        Raises MissingTableError.
+        A table that is no input of the job is read in its newest version. Raises MissingTableError.
         """
         if not self._is_there(table):
             raise MissingTableError(table.name, table.writer)
@@ -96,7 +98,7 @@ class Run:
         return self.store.read(table, pinned.version if pinned else None)
 
     def read_if_written(self, table: Table) -> DataFrame | None:
-        """The table as `read` gives it, or None when no job has written it."""
+        """The table as `read` returns it, or None if it was not written when inputs were pinned."""
         return self.read(table) if self._is_there(table) else None
 
     def _is_there(self, table: Table) -> bool:
@@ -106,14 +108,14 @@ class Run:
         return self.store.exists(table)
 
     def count(self, name: str, n_rows: int) -> None:
-        """Record a row count for ops.runs and the summary."""
+        """Record a number of rows under a name, for ops.runs and the printed summary."""
         self.rows[name] = int(n_rows)
 
     @contextmanager
     def phase(self, title: str) -> Iterator[Callable[[str], None]]:
-        """Show what is going on while the block runs; gives a function that adds to the title."""
-        with phase(self.spark, title) as tell:
-            yield tell
+        """Show progress under a title during the block; yields a function that shows a text."""
+        with phase(self.spark, title) as report:
+            yield report
 
     def result(self) -> str:
         """Digest of the data of the tables that the job writes, as they are now."""
@@ -121,7 +123,7 @@ class Run:
         return digest(written, 12)
 
     def fingerprint(self) -> str:
-        """Digest of all that decides the result: settings, as-of, input data, library version."""
+        """Digest of what decides the result: settings, as-of time, input data, library version."""
         sections = self.settings.model_dump(mode="json", include=set(self.job.settings))
         decisive = {
             "sections": sections,

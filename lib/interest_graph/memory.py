@@ -1,4 +1,4 @@
-"""Peak resident memory of this run's processes on the driver host."""
+"""Peak resident memory of the processes of a run on the driver's host."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _INTERVAL_SECONDS = 0.5
 
 
 class PeakMemory:
-    """Samples the process tree (Python, JVM, workers) while the block runs.
+    """Context manager that samples the memory of the process tree (Python, JVM, workers).
 
-    `peak_mb` is the highest sum of resident set sizes seen; shared pages count once a process.
-    `worker_mb` is the highest of any one Python worker.
+    peak_mb: highest sum of resident set sizes, in MiB; pages shared by processes count for each.
+    worker_mb: highest resident set size of a single Python worker, in MiB.
     """
 
     def __init__(self) -> None:
@@ -49,14 +49,14 @@ class PeakMemory:
 
 
 def _tree_root() -> psutil.Process:
-    """spark-submit's JVM starts Python and is its parent; otherwise Python starts the JVM."""
+    """Root of the process tree: the JVM of spark-submit if that started Python, else Python."""
     me = psutil.Process()
     parent = me.parent()
     return parent if parent is not None and parent.name() == "java" else me
 
 
 def _resident(root: psutil.Process) -> Iterator[tuple[bool, float]]:
-    """Of each process of the tree: whether it is another Python than this one, and its MiB."""
+    """For each process of the tree: whether it is a Python worker, and its resident set in MiB."""
     for process in [root, *root.children(recursive=True)]:
         try:
             is_worker = process.pid != os.getpid() and process.name().startswith("python")

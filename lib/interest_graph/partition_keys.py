@@ -1,4 +1,4 @@
-"""Keys that Spark's hash partitioning sends where they are wanted."""
+"""Keys that Spark's hash partitioning sends to a chosen partition."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ _MASK = 0xFFFFFFFF
 
 
 def keys_of_partitions(n: int) -> list[int]:
-    """For each of `n` shuffle partitions the smallest integer that Spark's hash sends there.
+    """For each of `n` shuffle partitions, the smallest integer >= 0 that Spark's hash sends there.
 
-    Hashing block numbers themselves would put two blocks into one partition and none into another.
+    Repartitioning by the numbers 0 to n - 1 themselves would send several to one partition and
+    leave others empty.
     """
     keys: dict[int, int] = {}
     for key in count():
@@ -24,13 +25,16 @@ def keys_of_partitions(n: int) -> list[int]:
 
 
 def key_of_partition(partition: str, n: int) -> Column:
-    """The key that `repartition(n, key)` sends to the partition whose number a column holds."""
+    """Column: the key that `repartition(n, key)` sends to the partition with this number.
+
+    partition: name of a column of partition numbers, from 0 to n - 1.
+    """
     keys = F.array([F.lit(key) for key in keys_of_partitions(n)])
     return keys[F.col(partition)]
 
 
 def spark_hash(value: int) -> int:
-    """Spark's `hash` of one INT: 32-bit Murmur3 with seed 42, signed."""
+    """The value of Spark's `hash` for an INT: 32-bit Murmur3 with seed 42, signed."""
     mixed = _rotate(value * 0xCC9E2D51 & _MASK, 15) * 0x1B873593 & _MASK
     state = (_rotate(42 ^ mixed, 13) * 5 + 0xE6546B64) & _MASK
     state ^= 4

@@ -1,4 +1,4 @@
-"""A pipeline runs jobs: settings, session and tables of one project, and the record of each run."""
+"""A pipeline: settings, Spark session and tables of one project; it runs and records jobs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from interest_graph import doctor, tables
 from interest_graph.config import Settings, load_settings
 from interest_graph.contract import Table
 from interest_graph.errors import ConfigError, one_line
-from interest_graph.filesystem import FileSystem, absolute, is_url, require_writable
 from interest_graph.job import Job, Run
 from interest_graph.memory import PeakMemory
 from interest_graph.progress import console
 from interest_graph.registry import find_job, stages
-from interest_graph.session import job_settings, open_session
+from interest_graph.session import job_settings, open_session, set_checkpoint_folder
 from interest_graph.store import Store
+from interest_graph.table_root import prepare_root, try_before_start
 
 
 class Pipeline:
-    """Settings, Spark session and tables of one project; every `run` is an execution of its own.
+    """Settings, Spark session and tables of one project; runs jobs on them.
 
-    as_of: nothing later is seen (UTC).
+    as_of: runs ignore all events after this time (UTC).
     """
 
     def __init__(self, settings: Settings, spark: SparkSession, as_of: datetime) -> None:
@@ -47,30 +47,32 @@ class Pipeline:
     ) -> Pipeline:
         """Open a pipeline from a YAML file, for notebooks and the command line.
 
-        Of several files a later one overrides those before it. Settings are validated, and the
-        warehouse is tried, before Spark starts. Raises EnvironmentProblem where the session that
-        is there was started without Delta.
+        config: one file or several, of which later ones override earlier ones; overrides: settings
+        such as "graph.min_weight=0.1", which override the files; as_of: by default that of the
+        settings, else the present time; spark_settings: Spark configuration of a new session.
+        Raises ConfigError for wrong settings or a folder that cannot be written, before Spark
+        starts, and for a URL that cannot be reached, before a table is touched; EnvironmentProblem
+        where the session that is there was started without Delta.
         """
         settings = load_settings(config, overrides)
-        root = settings.warehouse.table_root
-        if settings.warehouse.catalog is None:
-            require_writable(root)
-        checkpoints = f"{absolute(root)}/_checkpoints"
-        spark = open_session(
-            settings.project, checkpoint_root=checkpoints, settings=spark_settings, verbose=verbose
-        )
+        warehouse = settings.warehouse
+        if warehouse.catalog is None:
+            try_before_start(warehouse.table_root, spark_settings)
+        spark = open_session(settings.project, settings=spark_settings, verbose=verbose)
         doctor.require(doctor.fixed_settings(spark))
-        if is_url(root) and settings.warehouse.catalog is None:
-            FileSystem(spark).require_reachable(absolute(root))
-        # The only place that reads the clock: stages get the time as a parameter.
+        root = prepare_root(spark, warehouse.table_root)
+        set_checkpoint_folder(spark, f"{root}/_checkpoints")
+        # The only place that reads the clock: jobs and stages get the time as a parameter.
         moment = as_of or settings.as_of or datetime.now(UTC).replace(microsecond=0)
         return cls(settings, spark, moment)
 
     def run(self, job: str | Job, *, force: bool = False) -> bool:
-        """Run the job unless its inputs and settings are those of its last run; True if it ran.
+        """Run the job unless it is up to date; returns whether it ran.
 
-        job: a declaration, or the name of a job of the registry. Every run, failed ones included,
-        becomes a row of ops.runs. Meanwhile the session has the settings that jobs need.
+        job: a declaration, or the name of a registered job. It is up to date when inputs, settings
+        and results are those of its last successful run. force: run in any case. Every run, also a
+        failed one, becomes a row of ops.runs; its error is raised again. While it runs, the session
+        has the settings that jobs need.
         """
         job = find_job(job) if isinstance(job, str) else job
         with job_settings(self.spark):
@@ -83,18 +85,18 @@ class Pipeline:
         return True
 
     def run_all(self, *, force: bool = False) -> list[str]:
-        """Run every stage, from files to the report; returns the names of those that ran."""
+        """Run all stages in order, from ingest to report; returns the names of those that ran."""
         return [job.name for job in stages() if self.run(job, force=force)]
 
     @property
     def rows(self) -> dict[str, int]:
-        """Counters of the last run by name; none before the first."""
+        """Counters of the last run by name; empty before the first."""
         return self.last_run.rows if self.last_run is not None else {}
 
     def read(self, table: str | Table) -> DataFrame:
-        """A table as it is now, by its declaration or its name.
+        """The newest version of a table, given by its declaration or its name.
 
-        Raises MissingTableError, and ConfigError for a name that is no table's.
+        Raises MissingTableError if it has never been written, ConfigError for an unknown name.
         """
         if isinstance(table, str):
             if table not in tables.ALL_TABLES:
@@ -108,7 +110,7 @@ def _as_utc(moment: datetime) -> datetime:
 
 
 def _is_up_to_date(run: Run, fingerprint: str) -> bool:
-    """Whether the job's last success had this fingerprint, and nobody changed its tables since."""
+    """Whether the job's last successful run had this fingerprint and its results are unchanged."""
     if not run.store.exists(tables.RUNS):
         return False
     runs = run.store.read(tables.RUNS).where("status = 'succeeded'")
@@ -124,7 +126,7 @@ def _with_result(run: Run, fingerprint: str) -> str:
 
 
 def _execute(run: Run, fingerprint: str) -> None:
-    """Run the job and record it; an error is recorded, then raised again."""
+    """Run the job and record the run in ops.runs; an error is recorded and raised again."""
     started, clock = datetime.now(UTC), time.monotonic()
     error: BaseException | None = None
     with PeakMemory() as memory:
@@ -153,7 +155,7 @@ def _record(run: Run, record: Row, error: BaseException | None) -> None:
     try:
         run.store.append(tables.RUNS, run.spark.createDataFrame([record], tables.RUNS.schema))
     except Exception as failure:
-        # The first error matters more than a record that could not be kept.
+        # If the job has failed, raise its error rather than that of recording it.
         if error is None:
             raise
         structlog.get_logger().warning("run not recorded", problem=one_line(failure))
@@ -163,7 +165,7 @@ def _record(run: Run, record: Row, error: BaseException | None) -> None:
 
 
 def _summarise(record: Row) -> None:
-    """A table for people; one JSON line for machines."""
+    """Print the counters as a table, and log one JSON line."""
     grid = RichTable(title=f"{record.job}: {record.seconds:.1f} s", title_justify="left")
     grid.add_column("rows")
     grid.add_column("count", justify="right")

@@ -1,4 +1,4 @@
-"""Shows what a run is doing: a line a phase, with Spark's tasks while it lasts."""
+"""Progress display of a run: a line for each phase, with a bar of Spark's tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.5
 def phase(spark: SparkSession, title: str) -> Iterator[Callable[[str], None]]:
     """Show `title` with a bar of Spark's running tasks until the block ends.
 
-    Gives a function that shows its text beside the title: which round it is, for example.
+    Yields a function that shows a text after the title, for example the number of the round.
     """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     ended = threading.Event()

@@ -1,4 +1,4 @@
-"""Every job by name: found in the package `jobs`, ordered by what each runs after."""
+"""The registry of jobs: collected from the package `jobs`, in the order in which they run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from importlib import import_module
 
 from interest_graph.errors import ConfigError
 from interest_graph.job import Job
+from interest_graph.plugins import find_plugin, is_plugin
 
 
 @cache
@@ -29,12 +30,27 @@ def stages() -> tuple[Job, ...]:
 
 
 def find_job(name: str) -> Job:
-    """The job of that name; hyphens are as good as underscores. Raises ConfigError."""
+    """The job of that name, or the one that `module:attribute` names. Raises ConfigError.
+
+    Hyphens in a name are as good as underscores.
+    """
+    if is_plugin(name):
+        return _own_job(name)
     by_name = {job.name: job for job in all_jobs()}
     known = by_name.get(name.replace("-", "_"))
     if known is None:
         raise ConfigError(name, "unknown job", sorted(by_name))
     return known
+
+
+def _own_job(name: str) -> Job:
+    try:
+        found = find_plugin(name)
+    except ValueError as problem:
+        raise ConfigError(name, str(problem)) from None
+    if not isinstance(found, Job):
+        raise ConfigError(name, f"is of type {type(found).__name__}, not a Job")
+    return found
 
 
 def in_order(jobs: Sequence[Job]) -> list[Job]:

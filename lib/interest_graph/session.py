@@ -84,7 +84,7 @@ def open_session(
     else:
         _complete(session)
     if checkpoint_root is not None:
-        _set_checkpoint_folder(session, checkpoint_root)
+        set_checkpoint_folder(session, checkpoint_root)
     return session
 
 
@@ -236,7 +236,8 @@ def _heap_mb() -> int:
     return int(min(8192, psutil.virtual_memory().total // 3 // 2**20))
 
 
-def _set_checkpoint_folder(spark: SparkSession, root: str) -> None:
+def set_checkpoint_folder(spark: SparkSession, root: str) -> None:
+    """Have frames that Spark checkpoints written under `root`, unless a folder is set already."""
     context = spark.sparkContext
     # getCheckpointDir is not in PySpark's own API for 3.5 without a JVM call
     if context._jsc.sc().getCheckpointDir().isEmpty():

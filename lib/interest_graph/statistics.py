@@ -1,4 +1,4 @@
-"""Exact order statistics of the values of groups."""
+"""Exact quantiles of the values of groups, by sorting."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pyspark.sql import functions as F
 
 
 def rank_values(rows: DataFrame, by: Sequence[str]) -> DataFrame:
-    """One row per distinct value of a group: the columns `by`, value, n, n_up_to, n_all.
+    """Rank the distinct values of each group: the columns `by`, value, n, n_up_to, n_all.
 
-    rows: `by` and value (DOUBLE, not null). n: rows with the value; n_up_to: rows with no larger
-    one; n_all: rows of the group. A sort, which spills, where Spark's `percentile` holds a group's
-    distinct values in one buffer; the same for any partitioning of the rows.
+    rows: `by` and value (DOUBLE, not null). n: rows with this value; n_up_to: rows with this or a
+    smaller value; n_all: rows of the group. Sorts, which can spill to disk, while Spark's
+    `percentile` keeps all distinct values of a group in memory. The result does not depend on the
+    partitioning.
     """
     tally = rows.groupBy(*by, "value").agg(F.count(F.lit(1)).alias("n"))
     upwards = Window.partitionBy(*by).orderBy("value")
@@ -22,21 +23,21 @@ def rank_values(rows: DataFrame, by: Sequence[str]) -> DataFrame:
 
 
 def whole_group(by: Sequence[str]) -> WindowSpec:
-    """All ranked values of a group in ascending order, so that sums of them are reproducible."""
+    """Window of all values of a group in ascending order: sums over it are reproducible."""
     ends = (Window.unboundedPreceding, Window.unboundedFollowing)
     return Window.partitionBy(*by).orderBy("value").rowsBetween(*ends)
 
 
 def quantile(level: float | Column) -> Column:
-    """Over ranked values: the smallest that at least a share `level` of the rows does not exceed.
+    """Aggregate over `rank_values`: the smallest value v such that a share >= level is <= v.
 
-    It is a value of the data (NumPy calls this method inverted_cdf).
+    Always a value of the data; NumPy calls this method inverted_cdf.
     """
     return F.min(F.when(_share() >= level, F.col("value")))
 
 
 def median() -> Column:
-    """Over ranked values: the middle one, or the mean of the two in the middle."""
+    """Aggregate over `rank_values`: the middle value, or the mean of the two middle values."""
     above = F.min(F.when(_share() > 0.5, F.col("value")))
     return (quantile(0.5) + above) / 2
 

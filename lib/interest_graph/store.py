@@ -29,7 +29,7 @@ from interest_graph.config import WarehouseConfig
 from interest_graph.contract import Table
 from interest_graph.delta_log import ABSENT, Commit, TableState
 from interest_graph.errors import ConflictError, ContractError, DataError, MissingTableError
-from interest_graph.filesystem import absolute, require_writable
+from interest_graph.filesystem import absolute, require_local_writable
 from interest_graph.identity import digest
 from interest_graph.session import temporarily
 
@@ -65,7 +65,8 @@ class Store:
         """Where the table lies: a path, or a three-part name when a catalog is configured."""
         if self._warehouse.catalog is not None:
             return f"{self._warehouse.catalog}.{table.name}"
-        return f"{absolute(self._warehouse.table_root)}/{table.name.replace('.', '/')}"
+        root = absolute(self.spark, self._warehouse.table_root)
+        return f"{root}/{table.name.replace('.', '/')}"
 
     def exists(self, table: Table) -> bool:
         """Whether the table has been written."""
@@ -171,7 +172,7 @@ class Store:
         if self.exists(table):
             return
         if self._warehouse.catalog is None:
-            require_writable(self._warehouse.table_root)
+            require_local_writable(self.spark, self._warehouse.table_root)
         builder = DeltaTable.createIfNotExists(self.spark)
         if self._warehouse.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.location(table).rsplit('.', 1)[0]}")

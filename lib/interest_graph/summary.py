@@ -1,4 +1,4 @@
-"""What a pipeline run ends with: figures, an example, and where everything lies."""
+"""The printed summary at the end of run-all: metrics, an example, paths of tables and report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Row = Mapping[str, Any]
 
 
 def print_summary(run: Run) -> None:
-    """Print metrics against baselines, one user's recommendations, and where it all lies."""
+    """Print metrics against baselines, one user's recommendations, paths of tables and report."""
     metrics = run.read_if_written(tables.METRICS)
     rows = [row.asDict() for row in metrics.collect()] if metrics is not None else []
     for part in summarise(rows, example_lists(run, n_users=1)):
@@ -34,22 +34,22 @@ def print_summary(run: Run) -> None:
 
 
 def summarise(metrics: Sequence[Row], recommended: Sequence[Row]) -> Iterator[RenderableType]:
-    """A table of models for each split, and the recommendations of the user that comes first.
+    """A leaderboard for each split, then the recommendations of the first user of `recommended`.
 
     metrics: rows of gold.metrics; recommended: user_id, rank, title, reason.
     """
     for split, k, _ in by_split(metrics, "ndcg"):
-        yield _drawn(leaderboard(metrics, split, k, brief=True))
+        yield _as_rich_table(leaderboard(metrics, split, k, brief=True))
     if recommended:
         user = recommended[0]["user_id"]
         own = [row for row in recommended if row["user_id"] == user][:_N_ITEMS]
         lines = [(str(row["rank"]), row["title"], row["reason"]) for row in own]
         title = f"Recommendations for user {user}"
-        yield _drawn(Grid(("rank", "item", "reason"), lines, frozenset({0}), title=title))
+        yield _as_rich_table(Grid(("rank", "item", "reason"), lines, frozenset({0}), title=title))
 
 
-def _drawn(grid: Grid) -> RichTable:
-    # Without borders a line fits 80 columns, which is what a log file gets.
+def _as_rich_table(grid: Grid) -> RichTable:
+    # Without borders the lines fit 80 columns, the width of output that is not a terminal.
     drawn = RichTable(
         title=escape(grid.title), title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False
     )

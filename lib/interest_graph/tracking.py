@@ -1,4 +1,4 @@
-"""Logs runs to an MLflow tracking server as well, where the settings ask for it."""
+"""Logging of runs to an MLflow tracking server, if train.mlflow is set."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from interest_graph.errors import ConfigError
 _KEY = "train.mlflow"
 _URI_VARIABLE = "MLFLOW_TRACKING_URI"
 _LOCAL_SCHEMES = ("", "file", "sqlite")  # their URIs hold no password
-_MOST_PARAMETERS = 100  # that the tracking API takes in one call
+_MAX_PARAMETERS = 100  # of one call of the tracking API
 
 
 class Tracker:
-    """One run at a tracking server; without a client every method does nothing.
+    """A run on a tracking server; without a client all methods do nothing.
 
-    The server is a witness, not a part of the work: when a call fails, one warning is logged and
-    the run goes on without it.
+    A failing server does not fail the training: after the first failed call one warning is logged,
+    and nothing more is sent.
     """
 
     def __init__(self, client: Any = None, run_id: str = "", uri: str = "") -> None:
@@ -34,12 +34,12 @@ class Tracker:
         self._logged: set[tuple[str, int]] = set()
 
     def log_round(self, number: int, loss: float, metric_before: float | None) -> None:
-        """The loss of a round, and the validation metric of the round before it."""
+        """Log the loss of round `number` and the validation metric of the round before."""
         self.log_metrics({"loss": loss}, number)
         self.log_metrics({"validation_ndcg": metric_before}, number - 1)
 
     def log_rounds(self, log: DataFrame | None) -> None:
-        """What has not been logged yet of the whole rounds in a log such as FittedModel's."""
+        """Log the rounds of FittedModel.log (rows with shard_id -1) that are not logged yet."""
         if self._client is None or log is None:
             return
         rows = log.where("shard_id = -1").orderBy("round").collect()
@@ -50,14 +50,14 @@ class Tracker:
         self.log_metrics({"best_validation_ndcg": max(measured, default=None)})
 
     def log_metrics(self, values: Mapping[str, float | None], step: int = 0) -> None:
-        """Those values that are there, each once a step."""
+        """Log the values that are not None; a value logged before for the same step is skipped."""
         for name, value in values.items():
             if value is not None and (name, step) not in self._logged:
                 self._logged.add((name, step))
                 self._call("log_metric", name, float(value), step=step)
 
     def end(self, status: str) -> None:
-        """Close the run as FINISHED, FAILED or KILLED."""
+        """End the run on the server with status FINISHED, FAILED or KILLED."""
         self._call("set_terminated", status=status)
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> None:
@@ -79,10 +79,11 @@ def tracked(
     tags: Mapping[str, str],
     early_ends: tuple[type[Exception], ...] = (),
 ) -> Iterator[Tracker]:
-    """A run of that name while the block lasts; without settings a tracker that does nothing.
+    """Open a run on the tracking server for the block; without config a tracker that does nothing.
 
-    parameters: a tree, logged with dotted names; early_ends: exceptions that are no failure. Raises
-    ConfigError when the extra is not installed or the server cannot be used.
+    parameters: nested dicts, logged under dotted names; early_ends: exceptions with which the run
+    ends as KILLED instead of FAILED. Raises ConfigError when the mlflow extra is not installed or
+    the server cannot be used.
     """
     if config is None:
         yield Tracker()
@@ -104,9 +105,9 @@ def track_training(
     versions: Mapping[str, int],
     early_ends: tuple[type[Exception], ...] = (),
 ) -> AbstractContextManager[Tracker]:
-    """`tracked` with the settings of train as parameters.
+    """`tracked` for a model: the settings of train are the parameters.
 
-    versions: Delta versions of the tables read, which become tags.
+    versions: table name -> Delta version of the tables read, logged as tags.
     """
     of_tables = {f"version.{table}": str(number) for table, number in versions.items()}
     return tracked(config.mlflow, name, config.decisive(), {**tags, **of_tables}, early_ends)
@@ -124,22 +125,22 @@ def _started(
         folder = experiment.experiment_id if experiment else None
         folder = folder or client.create_experiment(config.experiment)
         run_id = client.create_run(folder, run_name=name, tags=dict(tags)).info.run_id
-        for first in range(0, len(params), _MOST_PARAMETERS):
-            client.log_batch(run_id, params=params[first : first + _MOST_PARAMETERS])
+        for first in range(0, len(params), _MAX_PARAMETERS):
+            client.log_batch(run_id, params=params[first : first + _MAX_PARAMETERS])
     except Exception as error:
         raise ConfigError(f"{_KEY}.tracking_uri", f"unusable: {_problem(error, uri)}") from None
     return Tracker(client, run_id, uri)
 
 
 def _imported() -> Any:
-    # Read on import: without it MLflow reports its use to its makers.
+    # Read by MLflow on import: turns off its reports of usage to its makers.
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "true"
     try:
         mlflow = import_module("mlflow")
     except ImportError:
         problem = "needs the extra that is not installed: pip install 'interest-graph[mlflow]'"
         raise ConfigError(_KEY, problem) from None
-    logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its lines may quote the URI
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)  # its messages may contain the URI
     return mlflow
 
 
@@ -152,7 +153,7 @@ def _uri_of(config: MlflowConfig) -> str:
 
 
 def _problem(error: Exception, uri: str) -> str:
-    """What went wrong on one line; the message, which may quote the URI, for local stores only."""
+    """The problem on one line; without the message, which may hold the URI, for remote servers."""
     kind = type(error).__name__
     try:
         parts = urlsplit(uri)

@@ -139,26 +139,28 @@ def frames_seconds(spark: SparkSession, edges: pd.DataFrame) -> Seconds:
     degrees = distributed_algorithms.degrees(vertices, links)
     settings = GraphConfig().structure
     config = GraphConfig(structure={"engine": "graphframes"})
-    work: dict[str, Callable[[distributed_algorithms.Tell], DataFrame]] = {
-        "components": lambda tell: distributed_algorithms.components(vertices, links),
-        "pagerank": lambda tell: distributed_algorithms.pagerank(
-            degrees, links, settings, tell=tell
+    work: dict[str, Callable[[distributed_algorithms.Report], DataFrame]] = {
+        "components": lambda report: distributed_algorithms.components(vertices, links),
+        "pagerank": lambda report: distributed_algorithms.pagerank(
+            degrees, links, settings, report=report
         ),
-        "core_numbers": lambda tell: distributed_algorithms.core_numbers(degrees, links, tell=tell),
-        "labels": lambda tell: distributed_algorithms.propagate_labels(
-            vertices, links, rounds=settings.label_rounds, tell=tell
+        "core_numbers": lambda report: distributed_algorithms.core_numbers(
+            degrees, links, report=report
         ),
-        "triangles": lambda tell: distributed_algorithms.triangles(degrees, links),
-        "hops": lambda tell: paths.hops_to(ends, ["u:0", "i:0"], config),
-        "followed_by": lambda tell: paths.followed_by(
+        "labels": lambda report: distributed_algorithms.propagate_labels(
+            vertices, links, rounds=settings.label_rounds, report=report
+        ),
+        "triangles": lambda report: distributed_algorithms.triangles(degrees, links),
+        "hops": lambda report: paths.hops_to(ends, ["u:0", "i:0"], config),
+        "followed_by": lambda report: paths.followed_by(
             ends.where("dst LIKE 'i:%'"), k=10, max_items_per_user=100
         ),
     }
     seconds = {"index": round(time.perf_counter() - start, 2)}
     for name, pipeline in work.items():
-        with phase(spark, name) as tell, cache_scope(spark):
+        with phase(spark, name) as report, cache_scope(spark):
             seconds[name] = seconds_of(
-                name, lambda pipeline=pipeline, tell=tell: pipeline(tell).count()
+                name, lambda pipeline=pipeline, report=report: pipeline(report).count()
             )
     return seconds
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import date
 
 from interest_graph.config import CleanConfig, SourceConfig, TimeFormat
-from interest_graph.events.reprocess_window import batches_with, reach_of, settings_digest, spread
+from interest_graph.events.reprocess_window import batches_with, reach_of, settings_digest, widen
 
 COLUMNS = {"user_id": "u", "item_id": "i", "event_time": "t"}
 FIRST, SECOND, THIRD = (date(2024, 1, day) for day in (1, 2, 3))
 
 
 def test_plain_settings_concern_the_day_alone():
-    assert spread([SECOND], reach_of(CleanConfig()).written) == {SECOND}
+    assert widen([SECOND], reach_of(CleanConfig()).written) == {SECOND}
 
 
 def test_a_retry_window_concerns_the_next_day_and_reads_the_one_before():
     reach = reach_of(CleanConfig(retry_seconds=10))
 
-    assert spread([SECOND], reach.written) == {SECOND, THIRD}
-    assert spread([SECOND], reach.read) == {FIRST, SECOND}
+    assert widen([SECOND], reach.written) == {SECOND, THIRD}
+    assert widen([SECOND], reach.read) == {FIRST, SECOND}
 
 
 def test_batches_are_read_again_for_the_days_that_they_hold():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from interest_graph.config import GraphConfig
-from interest_graph.errors import DataError
-from interest_graph.graph.build import connect
+from interest_graph.errors import ConfigError, DataError
+from interest_graph.graph.build import connect, prune_edges
 from interest_graph.graph.text_edges import text_edges
 from interest_graph.graph.weigh import to_graph_edges, weigh_edges
 
@@ -55,3 +57,17 @@ def test_texts_beyond_one_worker_are_refused(content):
 
     with pytest.raises(DataError, match="worker_mb"):
         text_edges(items.sparkSession.range(200).crossJoin(items), features, config)
+
+
+def forget_dates(edges):
+    return edges.drop("last_ts")
+
+
+def test_a_rule_of_ones_own_must_return_the_columns_that_it_took(spark, as_of, monkeypatch):
+    monkeypatch.setitem(sys.modules, "own_rules_of_build", sys.modules[__name__])
+    config = GraphConfig(prune={"extra": ["own_rules_of_build:forget_dates"]})
+    columns = "src STRING, dst STRING, weight DOUBLE, last_ts TIMESTAMP"
+    edges = spark.createDataFrame([("u:a", "i:x", 1.0, as_of)], columns)
+
+    with pytest.raises(ConfigError, match=r"graph\.prune\.extra: .* must return the columns src, "):
+        prune_edges(edges, as_of=as_of, config=config)

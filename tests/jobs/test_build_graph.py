@@ -13,9 +13,9 @@ from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
 from interest_graph import tables
+from interest_graph.builds import newest_build
 from interest_graph.cache_scope import persistent_rdds
 from interest_graph.errors import DataError, MissingTableError
-from interest_graph.graph.versions import newest_version
 from interest_graph.jobs.build_graph import JOB
 
 DOCS = Path(__file__).parents[2] / "docs" / "graph.md"
@@ -100,7 +100,7 @@ def test_graph_is_built_twice_with_the_same_rows(pipeline, spark, warehouse, duc
     _check_structure(pipeline)
     _check_vertices(pipeline)
     assert (
-        newest_version(pipeline.store.read(tables.GRAPH_VERSIONS))
+        newest_build(pipeline.read(tables.GRAPH_VERSIONS))["graph_version"]
         == first["graph.edges"].first().graph_version
     )
     assert persistent_rdds(spark) <= cached
@@ -181,7 +181,7 @@ def _check_queries_of_the_docs(spark, warehouse, duck):
 
 def _check_example_of_the_docs(pipeline):
     (code,) = _blocks("python")
-    names = {"job": pipeline}
+    names = {"pipeline": pipeline}
     exec(code, names)
     nearest = names["near"].orderBy("rank", ascending=False).first()
     assert nearest.id == "u:a"

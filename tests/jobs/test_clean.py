@@ -276,14 +276,16 @@ def test_low_support_is_dropped_until_later_events_raise_it(clean):
     assert (second.rows["kept"], len(contents(second))) == (4, 4)
 
 
-def test_a_crash_before_the_account_is_settled_is_made_good(clean, undisturbed, monkeypatch):
+def test_a_crash_before_batches_are_recorded_is_repaired_by_the_next_run(
+    clean, undisturbed, monkeypatch
+):
     clean({"day0": DAYS[0], "day2": DAYS[2]})
 
     def crash(*arguments):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(clean_plan, "settle", crash)
+        patched.setattr(clean_plan, "record_batches", crash)
         with pytest.raises(KeyboardInterrupt):
             clean({"day1": DAYS[1]})
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from interest_graph import tables
+from interest_graph.cache_scope import persistent_rdds
 from interest_graph.config import Settings
+from interest_graph.errors import TrainingError
 from interest_graph.jobs.evaluate import JOB
 from interest_graph.pipeline import Pipeline
 
@@ -100,3 +102,30 @@ def test_a_split_that_leaves_nobody_is_left_out(open_pipeline):
     pipeline.run(JOB)
 
     assert pipeline.store.read(tables.METRICS).isEmpty()
+
+
+def open_small(open_pipeline, model):
+    """A worker of 1 MB has no room for item_knn."""
+    pipeline = open_pipeline(
+        train={"model": model, "worker_mb": 1},
+        evaluate={"splits": [{"kind": "random"}], "k": [5], "baselines": ["item_knn"]},
+    )
+    write_interactions(pipeline, communities(n_users=40))
+    return pipeline
+
+
+def test_a_baseline_that_no_worker_has_memory_for_is_left_out(open_pipeline, spark, capsys):
+    pipeline, before = open_small(open_pipeline, "popularity"), persistent_rdds(spark)
+
+    pipeline.run(JOB)
+
+    found = pipeline.store.read(tables.METRICS).select("model").distinct().collect()
+    assert {row.model for row in found} == {"popularity"}
+    line = " ".join(capsys.readouterr().err.split())
+    assert f"{RANDOM}: baseline item_knn left out, 60 items take it more memory" in line
+    assert persistent_rdds(spark) <= before
+
+
+def test_the_own_model_that_no_worker_has_memory_for_fails_the_job(open_pipeline):
+    with pytest.raises(TrainingError, match="item_knn needs about 1 MB in one worker for 60 items"):
+        open_small(open_pipeline, "item_knn").run(JOB)

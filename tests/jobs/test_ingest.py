@@ -74,7 +74,7 @@ def test_a_second_run_takes_in_only_what_is_new(ingest, inbox):
     assert ledger == {"1.csv": ("done", 2), "2.csv": ("done", 1), "items.csv": ("done", 2)}
 
 
-@pytest.mark.parametrize("crash_at", ["write_events", "merge_attributes", "settle"])
+@pytest.mark.parametrize("crash_at", ["write_events", "merge_attributes", "finish_batch"])
 def test_a_crash_leaves_work_that_the_next_run_finishes(ingest, inbox, monkeypatch, crash_at):
     def crash(*arguments):
         raise KeyboardInterrupt

@@ -12,6 +12,7 @@ from tests.jobs.test_train import write_graph
 from interest_graph import tables
 from interest_graph.config import Settings, load_settings
 from interest_graph.errors import ConfigError, TrainingError
+from interest_graph.folders import LocalFolder
 from interest_graph.jobs import tune
 from interest_graph.jobs.tune import JOB
 from interest_graph.pipeline import Pipeline
@@ -108,14 +109,16 @@ def test_the_best_settings_are_a_file_that_train_takes(tuned, tmp_path):
 
 
 def test_a_study_without_a_complete_trial_is_one_line(tmp_path, monkeypatch):
-    search = SimpleNamespace(folder=tmp_path)
+    search = SimpleNamespace(folder=LocalFolder(tmp_path))
 
     def fail(_job, _search, draw):
         (tmp_path / f"trial-{draw.place:05d}").mkdir()
         raise TrainingError("too large")
 
     monkeypatch.setattr(tune, "_measure", fail)
-    with open_study(tmp_path, "s", Settings.model_validate({"tune": TUNE}).tune) as study:
+    with open_study(
+        LocalFolder(tmp_path), "s", Settings.model_validate({"tune": TUNE}).tune
+    ) as study:
         tune._attempt(None, search, study, study.draw())
 
         with pytest.raises(TrainingError, match="no trial is complete; the last error: too large"):
@@ -126,5 +129,3 @@ def test_a_study_without_a_complete_trial_is_one_line(tmp_path, monkeypatch):
 def test_what_is_wrong_before_the_first_trial_is_one_line(open_pipeline):
     with pytest.raises(ConfigError, match=r"^tune.space: names no setting"):
         tune.run(open_pipeline())
-    with pytest.raises(ConfigError, match=r"^warehouse.table_root: tune needs a local folder"):
-        tune.run(open_pipeline(tune=TUNE, warehouse={"table_root": "s3a://bucket/w"}))

@@ -8,8 +8,15 @@ import pyarrow as pa
 import pytest
 from chispa import assert_df_equality
 
-from interest_graph.recommend.catalogue import gather_items, read_catalogue
-from interest_graph.recommend.topk import RANKED_COLUMNS, gather_histories, rank_batch, top_k
+from interest_graph.recommend import packed
+from interest_graph.recommend.catalogue import pack_weights, read_catalogue
+from interest_graph.recommend.topk import (
+    HISTORY_COLUMNS,
+    RANKED_COLUMNS,
+    gather_histories,
+    rank_batch,
+    top_k,
+)
 
 VECTORS = "key STRING, vector ARRAY<FLOAT>"
 WEIGHTS = "src STRING, dst STRING, weight FLOAT"
@@ -122,25 +129,86 @@ def test_user_vectors_without_item_vectors_are_refused(spark):
         top_k(frame, k=1, user_vectors=frame)
 
 
-def test_dense_and_sparse_item_weights_score_alike(spark):
-    pairs = [("a", "b", 0.5), ("b", "a", 0.25), ("c", "a", 0.125)]
-    # Ten more items make the same matrix sparse.
-    more = [(f"x{i}", f"y{i}", 1.0) for i in range(10)]
-    users = pa.record_batch(
+def test_blocks_of_items_give_what_one_block_gives(spark, world, monkeypatch):
+    history, user, item, weights = world
+    histories = histories_of(spark, history).unionByName(
+        # Known by one item that they have met; by none but of weight 0; by none at all.
+        spark.createDataFrame(
+            [("v1", ["i07"], [1.0]), ("v2", ["i07"], [0.0]), ("v3", ["other"], [1.0])],
+            HISTORY_COLUMNS,
+        )
+    )
+    parts = {
+        "user_vectors": vectors(spark, "u", user),
+        "item_vectors": vectors(spark, "i", item),
+        "item_weights": item_weights(spark, weights),
+    }
+    monkeypatch.setattr(packed, "BLOCK_BYTES", 400)  # an item has about 50: blocks of eight
+
+    ranked = top_k(histories, k=50, **parts)
+
+    scores = np.vstack([user @ item.T + history @ weights, weights[7]])
+    seen = np.vstack([history, np.eye(40, dtype=int)[7]])
+    expected = expected_top(scores, seen, 50)
+    expected = [("v1" if who == "u30" else who, *rest) for who, *rest in expected]
+    assert sorted(tuple(row) for row in ranked.collect()) == sorted(expected)
+
+
+def tables_of(rows, n_blocks=1, block=0):
+    """What the task of one block unpacks of weights (src, dst, weight)."""
+    of = {item: i % n_blocks for i, item in enumerate(sorted({x for row in rows for x in row[:2]}))}
+    src, dst, weight = zip(*rows, strict=True)
+    batch = pa.record_batch(
+        {
+            "src": src,
+            "dst": dst,
+            "weight": pa.array(weight, pa.float32()),
+            "source_block": pa.array([of[item] for item in src], pa.int32()),
+            "block": pa.array([of[item] for item in dst], pa.int32()),
+        }
+    )
+    streams = {}
+    for rows in pack_weights([batch]):
+        for _, name, stream in packed.streams_in(rows):
+            if rows["block"][0].as_py() == block:
+                streams.setdefault(name, []).append(stream)
+    return packed.unpack(streams)
+
+
+def user_batch(items, weights):
+    return pa.record_batch(
         {
             "user_id": ["u"],
-            "items": [["c", "b"]],
-            "weights": pa.array([[1.0, 2.0]], pa.list_(pa.float32())),
+            "items": [items],
+            "weights": pa.array([weights], pa.list_(pa.float32())),
             "vector": pa.nulls(1, pa.list_(pa.float32())),
         }
     )
 
+
+def test_dense_and_sparse_item_weights_score_alike():
+    pairs = [("a", "b", 0.5), ("b", "a", 0.25), ("c", "a", 0.125)]
+    # Ten more items make the same matrix sparse.
+    more = [(f"x{i}", f"y{i}", 1.0) for i in range(10)]
+
     def best(rows):
-        catalogue = read_catalogue(gather_items(None, spark.createDataFrame(rows, WEIGHTS)))
-        kind = type(catalogue.state.weights)
-        return kind, rank_batch(users, catalogue, 1).to_pylist()
+        catalogue = read_catalogue(tables_of(rows), is_weighted=True, is_whole=True)
+        (found,) = rank_batch(user_batch(["c", "b"], [1.0, 2.0]), catalogue, 1)
+        return type(catalogue.state.weights), found.to_pylist()
 
     (dense, first), (sparse, second) = best(pairs), best(pairs + more)
 
     assert dense is not sparse
     assert first == second == [{"user_id": "u", "rank": 1, "item_id": "a", "score": 0.625}]
+
+
+def test_one_block_of_several_ranks_its_items_and_marks_users_it_knows():
+    pairs = [("a", "b", 0.5), ("b", "a", 0.25), ("c", "d", 2.0), ("d", "a", 1.0)]
+    tables = tables_of(pairs, n_blocks=2, block=1)
+    catalogue = read_catalogue(tables, is_weighted=True, is_whole=False)
+
+    marks, ranked = rank_batch(user_batch(["a", "b"], [1.0, 2.0]), catalogue, 3)
+
+    assert catalogue.item_ids.to_pylist() == ["b", "d"]
+    assert marks.to_pylist() == [{"user_id": "u", "rank": None, "item_id": None, "score": None}]
+    assert ranked.to_pylist() == [{"user_id": "u", "rank": 1, "item_id": "d", "score": 0.0}]

@@ -31,20 +31,19 @@ def serving(content: bytes, calls: list[Coordinates]) -> Callable[[Coordinates, 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[Coordinates]:
-    """Make JAR the only one wanted; return what the registry is asked for."""
+    """Serve JAR; return what the registry is asked for."""
     asked: list[Coordinates] = []
-    monkeypatch.setattr(jars, "JARS", (JAR,))
     monkeypatch.setattr(jars, "resolve", serving(CONTENT, asked))
     return asked
 
 
 def test_this_environment_has_all_jars() -> None:
-    assert missing_jars(jars.jars_folder()) == []
+    assert missing_jars(jars.jars_folder(), jars.JARS) == []
 
 
 def test_installed_once_and_then_left_alone(tmp_path: Path, calls: list[Coordinates]) -> None:
-    assert install_jars(tmp_path, say=print) == 1
-    assert install_jars(tmp_path, say=print) == 0
+    assert install_jars(tmp_path, [JAR], say=print) == 1
+    assert install_jars(tmp_path, [JAR], say=print) == 0
 
     assert (tmp_path / "thing-1.0.jar").read_bytes() == CONTENT
     assert [path.name for path in tmp_path.iterdir()] == ["thing-1.0.jar"]
@@ -54,7 +53,7 @@ def test_installed_once_and_then_left_alone(tmp_path: Path, calls: list[Coordina
 def test_damaged_jar_is_fetched_again(tmp_path: Path, calls: list[Coordinates]) -> None:
     (tmp_path / "thing-1.0.jar").write_bytes(b"half a j")
 
-    assert install_jars(tmp_path, say=print) == 1
+    assert install_jars(tmp_path, [JAR], say=print) == 1
 
     assert (tmp_path / "thing-1.0.jar").read_bytes() == CONTENT
     assert len(calls) == 1
@@ -66,9 +65,20 @@ def test_other_digest_is_refused_and_nothing_stays(
     monkeypatch.setattr(jars, "resolve", serving(b"another jar", calls))
 
     with pytest.raises(EnvironmentProblem, match=r"thing:1\.0: SHA-256 is \w+, not"):
-        install_jars(tmp_path, say=print)
+        install_jars(tmp_path, [JAR], say=print)
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("argv", "wanted"), [([], jars.JARS), (["s3"], jars.S3_JARS)])
+def test_the_jars_for_s3_are_an_extra(
+    argv: list[str], wanted: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(jars, "install_jars", lambda _, jars, say: asked.append(jars) or 0)
+
+    assert jars.main(argv) == 0
+    assert asked == [wanted]
 
 
 def zip_with(path: Path, *names: str) -> Path:
@@ -124,12 +134,11 @@ def test_graphframes_comes_from_the_carrier_only_where_coordinates_fail(
         used.append("carrier")
         target.write_bytes(CONTENT)
 
-    monkeypatch.setattr(jars, "JARS", (JAR,))
     monkeypatch.setattr(jars, "GRAPHFRAMES", JAR)
     monkeypatch.setattr(graphframes_jar, "from_coordinates", from_coordinates)
     monkeypatch.setattr(graphframes_jar, "from_carrier", from_carrier)
 
-    install_jars(tmp_path, say=said.append)
+    install_jars(tmp_path, [JAR], say=said.append)
 
     assert used == ["coordinates" if served else "carrier"]
     assert any("not found; taking the same classes" in line for line in said) is not served
@@ -138,7 +147,7 @@ def test_graphframes_comes_from_the_carrier_only_where_coordinates_fail(
 def test_failure_is_one_line_and_an_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(_folder: Path, *, say: object) -> int:
+    def fail(_folder: Path, _wanted: object, *, say: object) -> int:
         raise EnvironmentProblem("org.example:thing:1.0: not found")
 
     monkeypatch.setattr(jars, "install_jars", fail)

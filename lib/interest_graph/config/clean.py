@@ -20,22 +20,22 @@ Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class RuleConfig(Section):
-    """A promise about records, as a SQL predicate over the typed columns.
+    """A validation rule for records, as a SQL predicate over the typed columns.
 
     Columns: source, event_id, user_id, item_id, action, event_ts, value, user_agent, payload.
-    A record for which the predicate is false breaks the rule; one for which it is null does not.
+    A record breaks the rule if the predicate is false, and not if it is null.
     """
 
-    reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")  # the code that quarantine shows
-    column: str  # what the rule is about, for people
+    reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")  # the code in silver.quarantine
+    column: str  # the column that the rule checks, for information
     must: str  # SQL predicate, e.g. "value BETWEEN 1 AND 5"
     severity: Literal["refuse", "warn"] = "refuse"  # warn: counted only
 
 
 class CapRule(Section):
-    """How `fit_caps` finds the largest value of an action; one of the two."""
+    """How `fit_caps` finds the cap of an action's values: exactly one of the two settings."""
 
-    quantile: float | None = Field(default=None, gt=0, lt=1)  # a share of the values is no larger
+    quantile: float | None = Field(default=None, gt=0, lt=1)  # this quantile of the values
     fence: PositiveFloat | None = None  # upper quartile + so many interquartile ranges (Tukey)
 
     @model_validator(mode="after")
@@ -46,44 +46,43 @@ class CapRule(Section):
 
 
 class BotConfig(Section):
-    """What no person does in a day; a user's day that breaks a rule is dropped. null: rule off."""
+    """Limits of a person's activity in a day; a user's day beyond one is dropped. null: off."""
 
     events_per_minute: PositiveInt | None = 120  # more events than this within any 60 seconds
     events_per_day: PositiveInt | None = 5000  # more events than this in a day
     items_per_day: PositiveInt | None = 2000  # more distinct items than this in a day
     active_hours: PositiveInt | None = 22  # active in more than this many of the day's 24 hours
-    steady_gap_events: PositiveInt | None = 50  # in a day of at least so many events ...
-    steady_gap_variation: NonNegativeFloat = 0.05  # ... gaps vary by less (deviation / mean)
-    crawler_agents: bool = True  # records whose user agent is a known crawler's
+    steady_gap_events: PositiveInt | None = 50  # on a day of at least so many events ...
+    steady_gap_variation: NonNegativeFloat = 0.05  # ... gaps of deviation / mean at most this
+    crawler_agents: bool = True  # drop records whose user agent is that of a known crawler
 
 
 class SameItemsConfig(Section):
-    """How alike the titles of two items are that are one thing."""
+    """How similar the titles of two items must be to be merged as one item (MinHash)."""
 
     jaccard: float = Field(default=0.75, gt=0, le=1)  # of the titles' character shingles
     shingle: PositiveInt = 4  # characters
-    bands: PositiveInt = 20  # 20 bands of 4 rows find 0.75 alike with probability 0.9995
+    bands: PositiveInt = 20  # 20 bands of 4 rows find pairs of similarity 0.75 with p = 0.9995
     rows: PositiveInt = 4
-    largest_band: PositiveInt = 1000  # items; larger ones stand for common phrases
+    largest_band: PositiveInt = 1000  # bands of more items are ignored: they are common phrases
 
 
 class CleanConfig(Section):
-    """Rules that turn received records into facts."""
+    """Rules by which received records become interactions."""
 
     oldest: date = date(1990, 1, 1)  # records of an earlier day are refused
-    clock_skew_minutes: NonNegativeInt = 10  # records later than as_of by more are refused
+    clock_skew_minutes: NonNegativeInt = 10  # records more than this after as_of are refused
     value_bounds: dict[str, Bounds] = {}  # action -> [lowest, highest]; values outside are refused
     value_caps: dict[str, float] = {}  # action -> largest value; larger ones are set to it
-    fitted_caps: dict[str, CapRule] = {}  # the same, found by `fit_caps` from the values
-    rules: list[RuleConfig] = []  # more promises, declared by the pipeline
-    retry_seconds: int = Field(
-        default=0, ge=0, le=3600
-    )  # a repeat so soon after is dropped; 0: off
+    fitted_caps: dict[str, CapRule] = {}  # the same, with caps fitted to the values by `fit_caps`
+    rules: list[RuleConfig] = []  # additional validation rules
+    # the same action on the same item within this time is a retry and dropped; 0: off
+    retry_seconds: int = Field(default=0, ge=0, le=3600)
     bots: BotConfig | None = None  # null: no bot rules
     same_items: SameItemsConfig | None = None  # null: no search for items listed twice
     session_gap_minutes: PositiveInt = 30  # inactivity that ends a session
     session_ends_at_midnight: bool = True  # UTC; false: a session may pass one midnight
-    max_dwell_seconds: PositiveFloat = 1800.0  # a longer dwell is set to this
+    max_dwell_seconds: PositiveFloat = 1800.0  # longer dwell times are set to this
     min_user_events: NonNegativeInt = 1  # users with fewer events are dropped (0 or 1: off)
     min_item_events: NonNegativeInt = 1  # items with fewer events are dropped (0 or 1: off)
 

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt, model_validator
 
-from interest_graph.config.base import Section
+from interest_graph.config.base import Section, known_or_plugin
+
+BaselineName = Annotated[str, known_or_plugin("popularity", "item_knn", "als")]
 
 
 class SplitConfig(Section):
@@ -16,8 +18,8 @@ class SplitConfig(Section):
     # random: share of each item's users; time: share of all events
     train_fraction: float = Field(default=0.75, gt=0, lt=1)
     seed: NonNegativeInt = 42  # random only
-    train_source: str | None = None  # given: source names whose interactions are the train ...
-    test_source: str | None = None  # ... and the test part
+    train_source: str | None = None  # given only: source whose interactions are the train part
+    test_source: str | None = None  # given only: source whose interactions are the test part
 
     @model_validator(mode="after")
     def _given_names_its_sources(self) -> SplitConfig:
@@ -27,7 +29,7 @@ class SplitConfig(Section):
 
     @property
     def name(self) -> str:
-        """The split with its parameters, for example "random 0.75 seed 42"."""
+        """The kind with its parameters, for example "random 0.75 seed 42"."""
         if self.kind == "given":
             return f"given {self.train_source} {self.test_source}"
         seed = f" seed {self.seed}" if self.kind == "random" else ""
@@ -42,25 +44,26 @@ def _distinct(splits: list[SplitConfig]) -> list[SplitConfig]:
 
 
 class EvaluateConfig(Section):
-    """The protocol: which splits, list lengths and baselines."""
+    """The evaluation protocol: splits, list lengths and baselines."""
 
     splits: Annotated[list[SplitConfig], AfterValidator(_distinct)] = Field(
         default=[SplitConfig(kind="random"), SplitConfig(kind="time")], min_length=1
     )
     k: list[PositiveInt] = Field(default=[10, 20], min_length=1)  # list lengths
-    baselines: list[Literal["popularity", "item_knn", "als"]] = ["popularity", "item_knn", "als"]
+    # also module:attribute of models of your own
+    baselines: list[BaselineName] = ["popularity", "item_knn", "als"]
 
 
 class ReportConfig(Section):
-    """The page for people."""
+    """Settings of the HTML report."""
 
-    path: str | None = None  # where it is written; default: report.html under the tables' folder
-    user: str | None = None  # whose graph and items are shown; default: the first by id
-    item: str | None = None  # whose graph is shown; default: the one of highest PageRank
+    path: str | None = None  # of the page; default: report.html in the folder of the tables
+    user: str | None = None  # user_id whose graph and items are shown; default: the first by id
+    item: str | None = None  # item_id whose graph is shown; default: that of the highest PageRank
     n_users: PositiveInt = 3  # users whose recommendations are listed
 
 
 class RecommendConfig(Section):
-    """Which recommendations are written."""
+    """Settings of the recommend job."""
 
     k: PositiveInt = 10  # items per user

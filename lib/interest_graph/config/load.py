@@ -1,4 +1,4 @@
-"""Reads a YAML file and command-line overrides into settings."""
+"""Reads YAML files and command-line overrides into settings."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
 
 _SECRET = "mlflow"
+# Settings of earlier versions, and what they are called now.
+_RENAMED = {"graph.worker_megabytes": "graph.worker_mb"}
 
 
 def load_settings(
     paths: str | Path | Sequence[str | Path], overrides: Sequence[str] = ()
 ) -> Settings:
-    """Read one file, or several of which a later one overrides those before it.
+    """Read the settings from one file, or from several, of which later ones override earlier ones.
 
-    overrides: settings that come last, such as "graph.min_weight=0.1". Raises ConfigError naming
-    the key and what is allowed.
+    overrides: settings such as "graph.min_weight=0.1", which override the files. Raises ConfigError
+    with the wrong key and what is allowed.
     """
     tree: dict[str, Any] = {}
     for path in [paths] if isinstance(paths, str | Path) else paths:
@@ -39,10 +41,10 @@ def load_settings(
 
 
 def change_train(train: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
-    """The settings with dotted ones changed, such as {"train.als.rank": 32}.
+    """A copy of the settings with changes by dotted name, such as {"train.als.rank": 32}.
 
-    A setting that is a list of candidates takes a single value as its only one. Raises ConfigError
-    naming the key and what is allowed.
+    A single value for a setting that is a list becomes its only candidate. Raises ConfigError with
+    the wrong key and what is allowed.
     """
     tree = {"train": train.model_dump()}
     for key, value in values.items():
@@ -51,7 +53,7 @@ def change_train(train: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
 
 
 def pick_train(train: TrainConfig, names: Iterable[str]) -> dict[str, Any]:
-    """The dotted settings, such as train.als.rank, with their values as a tree for a YAML file."""
+    """The named settings, such as train.als.rank, with their values, as nested dicts for YAML."""
     everything = {"train": train.model_dump(mode="json")}
     tree: dict[str, Any] = {}
     for name in names:
@@ -60,7 +62,7 @@ def pick_train(train: TrainConfig, names: Iterable[str]) -> dict[str, Any]:
 
 
 def require_space(settings: Settings) -> None:
-    """Raise ConfigError unless every setting of tune.space exists and can take its values."""
+    """Raise ConfigError unless all settings in tune.space exist and can take their values."""
     for name, value in settings.tune.extremes():
         try:
             change_train(settings.train, {name: value})
@@ -76,7 +78,7 @@ def _validated(tree: dict[str, Any]) -> Settings:
 
 
 def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """Sections are merged key by key; anything else, lists included, is replaced."""
+    """Merge two trees: dicts key by key; other values, also lists, are taken from `over`."""
     both = {key for key in over if isinstance(under.get(key), dict) and isinstance(over[key], dict)}
     return {**under, **over, **{key: _merged(under[key], over[key]) for key in both}}
 
@@ -115,12 +117,14 @@ def _set(tree: dict[str, Any], key: str, value: Any, *, into_lists: bool = False
 
 
 def _first_problem(error: ValidationError) -> ConfigError:
-    """The first problem as one line; further ones are counted."""
+    """The first problem as one line, with the number of further ones."""
     problems = error.errors()
-    # A misspelt key explains the missing one beside it.
+    # An unknown key first: if it is a misspelt one, it explains why a required key is missing.
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     key = ".".join(str(part) for part in first["loc"]) or "settings"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    if key in _RENAMED:
+        return ConfigError("settings", f"{key} is now {_RENAMED[key]}{more}")
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"])
         near = get_close_matches(str(first["loc"][-1]), known, n=1)
@@ -136,7 +140,7 @@ def _first_problem(error: ValidationError) -> ConfigError:
 
 
 def _known_keys(location: Sequence[int | str]) -> list[str]:
-    """The settings that the section at `location` (its last part excluded) knows."""
+    """Names of all settings of the section that `location`, without its last part, leads to."""
     model: type[BaseModel] = Settings
     for part in location[:-1]:
         if isinstance(part, str) and part in model.model_fields:

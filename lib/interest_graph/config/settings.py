@@ -17,7 +17,7 @@ from interest_graph.config.train import TrainConfig
 from interest_graph.config.tune import TuneConfig
 from interest_graph.errors import ConfigError
 
-_SAFE_HOURS = 168  # Delta's own limit: younger files may belong to a reader or to a running write
+_SAFE_HOURS = 168  # as in Delta: younger files may be in use by a reader or a running write
 
 
 class MaintainConfig(Section):
@@ -46,7 +46,7 @@ def _unique_names(sources: list[SourceConfig]) -> list[SourceConfig]:
 
 
 class WarehouseConfig(Section):
-    """Where the tables lie: under a folder, or in a catalog."""
+    """Where the tables are: under a folder or URL, or in a catalog."""
 
     table_root: str = "./warehouse"  # tables at <table_root>/<schema>/<table>
     catalog: str | None = Field(
@@ -59,7 +59,7 @@ class Settings(Section):
     """All settings of one pipeline."""
 
     project: str = "interest-graph"
-    as_of: datetime | None = None  # nothing later is seen (UTC); without it, the time of the start
+    as_of: datetime | None = None  # later events are ignored (UTC); null: the time of the start
     warehouse: WarehouseConfig = WarehouseConfig()
     sources: Annotated[list[SourceConfig], AfterValidator(_unique_names)] = []
     clean: CleanConfig = CleanConfig()

@@ -1,14 +1,14 @@
-"""Where raw data lies and how its columns map to the suite's."""
+"""Settings of the sources: where raw data is, its format, and the mapping of its columns."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from interest_graph.config.base import Section
+from interest_graph.config.base import Section, known_or_plugin
 
 EVENT_COLUMNS = ("event_id", "user_id", "item_id", "action", "event_time", "value", "user_agent")
 USER_COLUMNS = ("user_id",)
@@ -22,7 +22,7 @@ _REQUIRED = {
     "social_edges": ("user_id", "friend_id"),
 }
 
-# Named groups become columns. A quote within a quoted field is escaped by a backslash.
+# Named groups become columns. In quoted fields a quote is escaped by a backslash.
 LOG_PATTERNS = {
     "common": (
         r"^(?<host>\S+) (?<ident>\S+) (?<user>\S+) \[(?<time>[^\]]+)\] "
@@ -40,8 +40,8 @@ class TimeFormat(Section):
     """How event times are written."""
 
     format: str = "iso"  # epoch_s, epoch_ms, epoch_us, iso, or a Spark datetime pattern
-    zone: str = "UTC"  # of times written without an offset
-    constant: datetime | None = None  # the time of every record of a source that has none (UTC)
+    zone: str = "UTC"  # time zone of times that are written without an offset
+    constant: datetime | None = None  # time (UTC) of all records, for a source without times
 
 
 class SourceConfig(Section):
@@ -49,21 +49,22 @@ class SourceConfig(Section):
 
     name: str = Field(pattern=r"^[a-z0-9_][a-z0-9_-]*$")
     kind: Literal["events", "users", "items", "social_edges"] = "events"
-    format: Literal["csv", "json", "parquet", "delta", "log"] = "csv"
+    # or module:attribute of a format of your own
+    format: Annotated[str, known_or_plugin("csv", "json", "parquet", "delta", "log")] = "csv"
     path: str  # file, folder or glob; .gz and .zst files are decompressed
     delimiter: str = Field(default=",", min_length=1)  # csv only; may have several characters
     header: bool = True  # csv only; without a header, columns are called _c0, _c1, ...
-    quote: str = Field(default='"', max_length=1)  # csv only; empty: quotes mean nothing
-    multiline: bool = False  # csv only; quoted fields may hold line ends (files are then not split)
+    quote: str = Field(default='"', max_length=1)  # csv only; empty: no quoting
+    multiline: bool = False  # csv only; quoted fields may have line ends (files are then not split)
     encoding: str = "UTF-8"
     pattern: str = "combined"  # log only: common, combined, or a regular expression of named groups
-    columns: dict[str, str]  # suite column -> column of the source (dots reach into JSON objects)
-    optional: list[str] = []  # mapped columns that a file may lack
-    explode: str | None = Field(default=None, min_length=1)  # item_id holds a list, split by this
-    action: str | None = None  # the action of every row, where no column holds it
+    columns: dict[str, str]  # column of the suite -> column of the source; a.b: b in JSON object a
+    optional: list[str] = []  # mapped columns that may be absent from a file
+    explode: str | None = Field(default=None, min_length=1)  # delimiter, if item_id is a list
+    action: str | None = None  # action of all rows, for a source without such a column
     actions: dict[str, str] = {}  # action as written -> action name; empty: as written
     time: TimeFormat = TimeFormat()
-    list_delimiter: str = Field(default="|", min_length=1)  # splits `categories` of an item
+    list_delimiter: str = Field(default="|", min_length=1)  # between the categories of an item
 
     @field_validator("pattern")
     @classmethod

@@ -21,10 +21,11 @@ from interest_graph.config.models import (
     GraphFilterConfig,
     ItemKnnConfig,
     LocalEaseConfig,
+    ModelName,
     ValidationConfig,
 )
 
-# Settings of train that shape no result, and may hold secrets: no part of names or lineage.
+# Sections of train that do not decide a result and may hold secrets: not in digests or lineage.
 NO_RESULT = {"mlflow"}
 
 
@@ -40,7 +41,7 @@ class SpectralConfig(Section):
 
 
 class MlflowConfig(Section):
-    """Where parameters, rounds and results of a run are logged to as well; needs the extra."""
+    """MLflow server to log parameters, rounds and results to; needs the mlflow extra."""
 
     # such as sqlite:///mlflow.db or https://host; null: environment variable MLFLOW_TRACKING_URI
     tracking_uri: SecretStr | None = None  # secret, as it may hold a password
@@ -50,17 +51,7 @@ class MlflowConfig(Section):
 class TrainConfig(Section):
     """The model and how it is trained on shards."""
 
-    model: Literal[
-        "popularity",
-        "item_knn",
-        "als",
-        "ease",
-        "local_ease",
-        "graph_filter",
-        "spectral",
-        "lightgcn",
-        "blend",
-    ] = "lightgcn"
+    model: ModelName = "lightgcn"  # or module:attribute of a model of your own
     n_shards: PositiveInt | None = 2  # null: as many as keep worker_mb, 2 at least
     sharding: Literal["hash", "community"] = "hash"  # community: a shard's users share items
     dimension: PositiveInt = 64  # length of an embedding
@@ -97,5 +88,5 @@ class TrainConfig(Section):
     mlflow: MlflowConfig | None = None  # null: nothing is logged there
 
     def decisive(self) -> dict[str, Any]:
-        """The settings that shape a result, as JSON takes them."""
+        """The settings that decide a result, as JSON values."""
         return self.model_dump(mode="json", exclude=NO_RESULT)

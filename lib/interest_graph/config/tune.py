@@ -16,9 +16,9 @@ from pydantic import (
 )
 
 from interest_graph.config.base import Section
-from interest_graph.config.models import SourceName
+from interest_graph.config.models import ModelName
 
-# They say how trials are compared, what chance is, and who is told: not what a model is.
+# These decide how trials are compared, the random draws and the logging, not the model itself.
 _FIXED = ("train.validation", "train.seed", "train.mlflow")
 
 
@@ -28,7 +28,7 @@ class Range(Section):
     kind: Literal["float", "int", "categorical"]
     low: FiniteFloat | None = None
     high: FiniteFloat | None = None
-    log: bool = False  # drawn evenly by magnitude, not by value
+    log: bool = False  # draw uniformly on a logarithmic scale
     choices: list[Any] | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
@@ -47,7 +47,7 @@ class Range(Section):
 
     @property
     def extremes(self) -> list[Any]:
-        """Values that stand for all: both ends, or every choice."""
+        """Values to check that a setting can take: low and high, or all choices."""
         if self.choices is not None:
             return self.choices
         number = int if self.kind == "int" else float
@@ -55,11 +55,11 @@ class Range(Section):
 
 
 class TuneConfig(Section):
-    """Which settings of train are tried; NDCG at train.validation.k on held-out pairs decides."""
+    """Search of train's settings for the best NDCG, at train.validation.k, on held-out pairs."""
 
-    model: Literal[SourceName, "blend"] | None = None  # null: that of train
-    n_trials: PositiveInt = 20  # of one study, whichever run they were made in
-    timeout_seconds: PositiveFloat | None = None  # no trial starts later; the next run goes on
+    model: ModelName | None = None  # null: that of train
+    n_trials: PositiveInt = 20  # of a study, over all runs that worked on it
+    timeout_seconds: PositiveFloat | None = None  # no trial starts later; the next run resumes
     prune_after: NonNegativeInt | None = 3  # rounds before a trial below the median ends; null: off
     seed: NonNegativeInt = 42  # of the sampler
     space: dict[str, Range] = {}  # setting, e.g. train.learning_rate -> its values
@@ -76,11 +76,11 @@ class TuneConfig(Section):
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """What every trial has in common: the model, where one is named."""
+        """Settings of train that all trials have in common: the model, if it is set."""
         return {} if self.model is None else {"train.model": self.model}
 
     def extremes(self) -> Iterator[tuple[str, Any]]:
-        """Settings with the values that they must be able to take."""
+        """(setting, value) for each extreme value in the space, to check that it is valid."""
         for name, values in self.space.items():
             for value in values.extremes:
                 yield name, value

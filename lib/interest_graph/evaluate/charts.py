@@ -1,6 +1,6 @@
-"""Plotly figures of the report, as plain dictionaries: data and layout. No Spark in here.
+"""Plotly figures of the report, as plain dictionaries with data and layout. No Spark here.
 
-Labels come from the data: Plotly reads a few HTML tags in them, so every one is escaped.
+Plotly interprets some HTML tags in labels; labels come from the data, so all are escaped.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ AXIS = {"gridcolor": RULE, "zerolinecolor": RULE, "linecolor": RULE, "automargin
 _LABEL_CHARACTERS = 34
 
 
-def funnel(steps: Sequence[tuple[str, int, bool]]) -> Figure:
-    """Horizontal bars of row counts: label, rows, whether these rows were kept."""
+def row_count_bars(steps: Sequence[tuple[str, int, bool]]) -> Figure:
+    """Horizontal bars of row counts. steps: (label, number of rows, whether they were kept)."""
     bars = {
         "type": "bar",
         "orientation": "h",
@@ -44,7 +44,7 @@ def funnel(steps: Sequence[tuple[str, int, bool]]) -> Figure:
 
 
 def lines(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> Figure:
-    """One line per name of (x, y) points; x, y: axis titles."""
+    """A line chart. series: name -> (x, y) points; x, y: titles of the axes."""
     hover = f"{x} %{{x}}: %{{y:.4f}}<extra></extra>"
     data = [
         curve(name, points, {"color": SERIES[place % len(SERIES)]}, hover)
@@ -57,7 +57,7 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -
 def curve(
     name: str, points: Sequence[tuple[float, float]], line: Mapping[str, Any], hover: str
 ) -> Figure:
-    """One trace of (x, y) points; line: Plotly's colour and dash."""
+    """One Plotly trace of (x, y) points; line: its colour and dash; hover: its hover template."""
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -71,7 +71,7 @@ def curve(
 
 
 def grouped_bars(groups: Mapping[str, Mapping[str, float]], y: str) -> Figure:
-    """Bars of models (name -> {group -> value}), a cluster a group; the first model is ours."""
+    """Bars by group and model. groups: model -> {group -> value}, ours first; y: axis title."""
     colours = (OURS, "#f0a43c", "#8fa3bd", "#5b6b7d", "#c9d1dc")
     data = [
         {
@@ -93,14 +93,14 @@ def grouped_bars(groups: Mapping[str, Mapping[str, float]], y: str) -> Figure:
 
 
 def label(text: object) -> str:
-    """Escaped, and short enough for an axis: a long one keeps its two ends."""
+    """The text escaped as HTML; of a text above _LABEL_CHARACTERS only the start and the end."""
     name, half = str(text), _LABEL_CHARACTERS // 2
     cut = name if len(name) <= _LABEL_CHARACTERS else f"{name[:half]}…{name[1 - half :]}"
-    return html.escape(cut, quote=False)  # Plotly shows &quot; as it stands
+    return html.escape(cut, quote=False)  # Plotly would show &quot; literally
 
 
 def figure(data: list[Figure], *, height: int, **layout: Any) -> Figure:
-    """Traces and layout in the style of the page; height in pixels."""
+    """A figure of these traces in the style of the page; height in pixels, layout as in Plotly."""
     common = {
         "height": height,
         "margin": {"l": 10, "r": 20, "t": 20, "b": 40},

@@ -1,4 +1,4 @@
-"""Figures of the interest graph, as charts.py makes them. No Spark in here."""
+"""Plotly figures of the interest graph: degrees, map of communities, ego graphs. No Spark here."""
 
 from __future__ import annotations
 
@@ -23,11 +23,15 @@ Row = Mapping[str, Any]
 
 _LARGEST_CIRCLE = 64  # pixels across
 _MAP = (1040.0, 600.0)  # pixels, about the width of the page
-_CHARACTER, _LINE = 7.0, 18.0  # pixels that a label's letter and its line take
+_CHARACTER, _LINE = 7.0, 18.0  # pixels: width of a label's character, height of its line
 
 
 def degrees(series: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
-    """Vertices by degree on logarithmic axes: name -> (smallest degree of a bin, vertices)."""
+    """Degree distributions on logarithmic axes.
+
+    series: name -> (smallest degree of a bin, number of vertices), the same side before and after
+    pruning one after the other.
+    """
     hover = "%{x} edges or more: %{y:,}<extra></extra>"
     data = [
         curve(name, points, _side_and_stage(place), hover)
@@ -39,22 +43,26 @@ def degrees(series: Mapping[str, Sequence[tuple[int, float]]]) -> Figure:
 
 
 def _side_and_stage(place: int) -> dict[str, str]:
-    """A colour for users and items each, dotted before pruning."""
+    """Line style of a series: one colour for users, one for items; dotted before pruning."""
     return {"color": SERIES[place // 2], "dash": "dot" if place % 2 == 0 else "solid"}
 
 
 def community_map(circles: Sequence[Row], links: Sequence[Row]) -> Figure:
-    """Communities as circles, area by vertices, joined by lines as wide as their weight.
+    """Communities as circles with lines between them.
 
-    circles: community, name, n_vertices, x, y; links: src, dst (communities), weight. Circles give
-    way where they or their names would cover one another.
+    circles: community, name, n_vertices, x, y (-1 to 1); the area of a circle is proportional to
+    n_vertices. links: src, dst (communities), weight; the width of a line grows with the weight.
+    Circles are moved where they or their names would overlap.
     """
     names = [label(circle["name"]) for circle in circles]
     sizes = _circle_sizes(circles)
     places = _without_overlap(circles, names, sizes)
     at = {circle["community"]: place for circle, place in zip(circles, places, strict=True)}
     heaviest = max((link["weight"] for link in links), default=1.0)
-    data = [_tie(at[link["src"]], at[link["dst"]], link["weight"] / heaviest) for link in links]
+    data = [
+        _community_link(at[link["src"]], at[link["dst"]], link["weight"] / heaviest)
+        for link in links
+    ]
     data.append(
         {
             "type": "scatter",
@@ -85,7 +93,7 @@ def community_map(circles: Sequence[Row], links: Sequence[Row]) -> Figure:
 
 
 def _circle_sizes(circles: Sequence[Row]) -> list[float]:
-    """Pixels across."""
+    """Diameters in pixels."""
     largest = max((circle["n_vertices"] for circle in circles), default=1)
     return [
         max(10.0, _LARGEST_CIRCLE * (circle["n_vertices"] / largest) ** 0.5) for circle in circles
@@ -95,7 +103,7 @@ def _circle_sizes(circles: Sequence[Row]) -> list[float]:
 def _without_overlap(
     circles: Sequence[Row], names: Sequence[str], sizes: Sequence[float]
 ) -> list[tuple[float, float]]:
-    """Centres of the circles in pixels of the map; a box holds a circle and the name below it."""
+    """Centres of the circles in pixels, moved so that circles with their names do not overlap."""
     boxes = [
         (max(size, _CHARACTER * len(html.unescape(name))) + 8, size + _LINE + 8)
         for name, size in zip(names, sizes, strict=True)
@@ -106,7 +114,7 @@ def _without_overlap(
 
 
 def _name(text: str, place: tuple[float, float], *, shift: float, size: int = 12) -> Figure:
-    """A label that stays readable over lines; shift: pixels upwards from the place."""
+    """A text label with a background, to be readable over lines; shift: pixels above the place."""
     return {
         "text": text,
         "x": place[0],
@@ -119,7 +127,7 @@ def _name(text: str, place: tuple[float, float], *, shift: float, size: int = 12
     }
 
 
-def _tie(one: tuple[float, float], other: tuple[float, float], share: float) -> Figure:
+def _community_link(one: tuple[float, float], other: tuple[float, float], share: float) -> Figure:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -132,9 +140,10 @@ def _tie(one: tuple[float, float], other: tuple[float, float], share: float) -> 
 
 
 def ego_graph(columns: Sequence[Sequence[Row]], links: Iterable[Row]) -> Figure:
-    """What lies around a user or an item, in columns.
+    """The neighbourhood of a user or an item, with vertices in columns.
 
-    columns: vertices (id, name, kind) left to right, top to bottom; links: src, dst, weight, kind.
+    columns: vertices (id, name, kind), left to right and top to bottom; links: src, dst, weight,
+    kind. Widths of lines are relative to the heaviest link of the same kind.
     """
     places = {
         vertex["id"]: (float(x), -(y + 0.5) / len(column))

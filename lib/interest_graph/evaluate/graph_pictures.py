@@ -1,4 +1,4 @@
-"""What the report draws of the interest graph: a few dozen rows each."""
+"""Reads the parts of the interest graph that the report draws, a few dozen rows each."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class GraphTables:
 
 
 def example_ego(graph: GraphTables, lists: Rows) -> Ego | None:
-    """The graph around the first user shown; None without recommendations.
+    """The neighbourhood of the first user of `lists`, with what is recommended; None if empty.
 
-    lists: user_id, item_id of recommendations made from that graph.
+    lists: user_id, item_id of recommendations that were computed from this graph.
     """
     if not lists:
         return None
@@ -52,9 +52,9 @@ def example_ego(graph: GraphTables, lists: Rows) -> Ego | None:
 
 
 def item_ego(graph: GraphTables, item: str | None) -> Ego | None:
-    """The graph around one item: its users, the items most like it, and their interests.
+    """The neighbourhood of an item: its users, the most similar items, and their interests.
 
-    item: an item id, by default the item of highest weighted PageRank; None where it has no edge.
+    item: an item id, by default that of the highest weighted PageRank. None if it has no edge.
     """
     item = item or _best_known(graph.structure)
     if item is None:
@@ -71,7 +71,7 @@ def item_ego(graph: GraphTables, item: str | None) -> Ego | None:
 
 
 def community_map(graph: GraphTables) -> Communities:
-    """The largest communities, with places to draw them."""
+    """The largest communities and the weights between them, with positions to draw them at."""
     circles = _rows(largest_communities(graph.structure))
     numbers = [circle["community"] for circle in circles]
     named = graph.vertices.select("id", "kind", "key", "name")
@@ -93,7 +93,7 @@ def _best_known(structure: DataFrame) -> str | None:
 
 
 def _about(edges: DataFrame, items: list[str]) -> Rows:
-    """Edges of the items to the interests that most of them share."""
+    """Edges of the items to those interests that most of them have in common."""
     return [row for row in _rows(links_among(edges, items)) if row["kind"] == "item_interest"]
 
 
@@ -102,7 +102,7 @@ def _interests(links: Rows) -> list[str]:
 
 
 def _columns(graph: GraphTables, columns: dict[str, list[str]]) -> list[Rows]:
-    """Vertices by kind with the names that people read; kinds without any are left out."""
+    """Vertices (id, name, kind) for each kind -> ids that has any, with names to display."""
     shown = [each for ids in columns.values() for each in ids]
     known = graph.vertices.where(F.col("id").isin(shown))
     found = known.select("id", shown_name().alias("name")).collect()

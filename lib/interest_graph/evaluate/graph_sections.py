@@ -1,4 +1,4 @@
-"""What the report says about the interest graph. No Spark in here."""
+"""Sections of the report about the interest graph. No Spark here."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from interest_graph.evaluate.page import Grid, Section
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
-_BINS = ".from_"  # graph.metrics: degree.<side>.from_<smallest degree of the bin>
+_BINS = ".from_"  # metric names of graph.metrics: degree.<side>.from_<smallest degree of a bin>
 
 
 @dataclass(frozen=True)
 class Ego:
-    """What lies around a user or an item.
+    """The neighbourhood of a user or an item, called name.
 
-    columns: vertices (id, name, kind) side by side; links: src, dst, weight, kind.
+    columns: vertices (id, name, kind) by column of the drawing; links: src, dst, weight, kind.
     """
 
     name: str
@@ -30,10 +30,10 @@ class Ego:
 
 @dataclass(frozen=True)
 class Communities:
-    """The largest communities.
+    """The largest communities and their positions in the drawing.
 
-    circles: community, n_users, n_items, n_vertices, names (of its best-known items), x, y in -1
-    to 1; links: src, dst (communities), weight; modularity of the whole partition, if known.
+    circles: community, n_users, n_items, n_vertices, names (of the items with the highest
+    PageRank), x, y (-1 to 1); links: src, dst (communities), weight.
     """
 
     circles: Rows
@@ -41,7 +41,7 @@ class Communities:
 
 
 def shape_section(rows: Rows) -> Section | None:
-    """The graph before and after pruning. rows: stage, metric, value."""
+    """Section on the graph before and after pruning, from rows of graph.metrics; None without."""
     if not rows:
         return None
     stages = {
@@ -68,7 +68,7 @@ def shape_section(rows: Rows) -> Section | None:
 
 
 def community_section(found: Communities | None) -> Section | None:
-    """The map of communities, and who is in them."""
+    """Section with the map of communities and a table of them; None without communities."""
     if found is None or not found.circles:
         return None
     named = [{**circle, "name": " / ".join(circle["names"][:1])} for circle in found.circles]
@@ -85,7 +85,7 @@ def community_section(found: Communities | None) -> Section | None:
 
 
 def ego_section(ego: Ego | None) -> Section | None:
-    """The graph of a user."""
+    """Section with the neighbourhood of a user; None without one."""
     if ego is None:
         return None
     text = (
@@ -96,7 +96,7 @@ def ego_section(ego: Ego | None) -> Section | None:
 
 
 def item_section(ego: Ego | None) -> Section | None:
-    """The graph of an item."""
+    """Section with the neighbourhood of an item; None without one."""
     if ego is None:
         return None
     text = (
@@ -112,7 +112,7 @@ def _drawn(name: str, title: str, text: str, ego: Ego) -> Section:
 
 
 def _degree_series(stages: Mapping[str, Mapping[str, float]]) -> dict[str, list[tuple[int, float]]]:
-    """Points of each side's distribution, before and after pruning."""
+    """Points of the degree distributions of users and items, before and after pruning."""
     series = {}
     for side in ("user", "item"):
         prefix = f"degree.{side}{_BINS}"

@@ -13,9 +13,10 @@ N_COMMUNITIES, N_NAMES = 12, 3
 
 
 def largest_communities(structure: DataFrame) -> DataFrame:
-    """community, n_users, n_items, n_vertices of the largest ones; ties go to the smaller number.
+    """The N_COMMUNITIES largest communities: community, n_users, n_items, n_vertices.
 
-    structure: id, modularity_community; rows of graph.communities of one version.
+    structure: id, modularity_community; rows of graph.communities of one version. Of equal sizes
+    the smaller community number comes first.
     """
     groups = structure.groupBy(F.col("modularity_community").alias("community"))
     sizes = groups.agg(
@@ -30,9 +31,10 @@ def largest_communities(structure: DataFrame) -> DataFrame:
 def best_known_items(
     structure: DataFrame, vertices: DataFrame, communities: list[int]
 ) -> DataFrame:
-    """community, names: titles of each one's items of highest weighted PageRank, highest first.
+    """Names of the N_NAMES items with the highest weighted PageRank: community, names.
 
-    vertices: id, kind, key, name; rows of graph.vertices of the same version.
+    structure: id, modularity_community, weighted_pagerank; vertices: id, kind, key, name. Both of
+    the same version.
     """
     label = F.col("modularity_community")
     chosen = structure.where(label.isin(communities) & is_of_kind(F.col("id"), ITEM))
@@ -47,9 +49,9 @@ def best_known_items(
 
 
 def weights_between(edges: DataFrame, structure: DataFrame, communities: list[int]) -> DataFrame:
-    """src, dst (communities, src < dst), weight of the user-item edges between them.
+    """Weight of the user-item edges between each two communities: src < dst, weight.
 
-    edges: rows of graph.edges of the same version.
+    edges: rows of graph.edges of the same version as structure.
     """
     label = F.col("modularity_community")
     placed = structure.where(label.isin(communities)).select("id", label.alias("_label"))
@@ -62,9 +64,9 @@ def weights_between(edges: DataFrame, structure: DataFrame, communities: list[in
 
 
 def shown_name() -> Column:
-    """What people read for a row of graph.vertices: its name, else its key; a number says of what.
+    """Column: the display name of a row of graph.vertices, its name or else its key.
 
-    "item 17" rather than "17": an id of digits alone would read as a count.
+    A key of digits alone gets its kind as prefix: "item 17", because "17" would look like a count.
     """
     numbered = F.concat("kind", F.lit(" "), "key")
     return F.coalesce("name", F.when(F.col("key").rlike("^[0-9]+$"), numbered), "key")
@@ -74,7 +76,7 @@ N_ITEMS, N_INTERESTS = 10, 8
 
 
 def heaviest_items(edges: DataFrame, user_id: str) -> DataFrame:
-    """The user's heaviest user-item edges: src, dst, kind, weight; ties go to the smaller id.
+    """The user's N_ITEMS heaviest user-item edges: src, dst, kind, weight; ties: smaller id first.
 
     edges: rows of graph.edges of one version.
     """
@@ -84,7 +86,7 @@ def heaviest_items(edges: DataFrame, user_id: str) -> DataFrame:
 
 
 def nearest_items(edges: DataFrame, item_id: str) -> DataFrame:
-    """The item's heaviest edges to items: src, dst, kind, weight; ties go to the smaller id."""
+    """The item's N_ITEMS heaviest edges to items: src, dst, kind, weight; ties: smaller id."""
     is_alike = F.col("kind").isin("item_item", "item_text")
     own = edges.where(is_alike & (F.col("src") == vertex(ITEM, item_id)))
     best = own.groupBy("src", "dst").agg(
@@ -94,7 +96,7 @@ def nearest_items(edges: DataFrame, item_id: str) -> DataFrame:
 
 
 def heaviest_users(edges: DataFrame, item_id: str) -> DataFrame:
-    """The item's heaviest user-item edges: src, dst, kind, weight; ties go to the smaller id."""
+    """The item's N_ITEMS heaviest user-item edges: src, dst, kind, weight; ties: smaller id."""
     own = edges.where((F.col("kind") == "user_item") & (F.col("dst") == vertex(ITEM, item_id)))
     return (
         own.orderBy(F.desc("weight"), "src").limit(N_ITEMS).select("src", "dst", "kind", "weight")
@@ -102,7 +104,7 @@ def heaviest_users(edges: DataFrame, item_id: str) -> DataFrame:
 
 
 def links_among(edges: DataFrame, item_vertices: Sequence[str]) -> DataFrame:
-    """Edges of these items to one another and to the interests that most of them share.
+    """Edges among these items, and to the N_INTERESTS interests that most of them have.
 
     item_vertices: vertex ids, a few dozen. Returns src, dst, kind, weight.
     """

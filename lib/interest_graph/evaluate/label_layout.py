@@ -1,4 +1,4 @@
-"""Places for the vertices and labels of a small drawing. No Spark in here."""
+"""Positions of the vertices and labels of a small drawing. No Spark here."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _ROUNDS = 500
 def spread(
     ids: Sequence[Hashable], links: Iterable[tuple[Hashable, Hashable, float]]
 ) -> dict[Hashable, tuple[float, float]]:
-    """Positions in -1 to 1 by forces, joined vertices near each other; the same every time.
+    """Force-directed positions, x and y from -1 to 1, by id (Fruchterman and Reingold 1991).
 
-    links: two of the `ids` and a weight > 0 (Fruchterman and Reingold 1991). Meant for up to
-    about 100 vertices.
+    links: two of the `ids` and a weight > 0, which pulls them together. The same input gives the
+    same positions. Meant for up to about 100 vertices.
     """
     if not ids:
         return {}
@@ -53,10 +53,11 @@ def push_apart(
     sizes: Sequence[tuple[float, float]],
     frame: tuple[float, float],
 ) -> list[tuple[float, float]]:
-    """Centres of the boxes, moved as little as separates them within the frame.
+    """Move the centres of boxes, as little as possible, so that the boxes do not overlap.
 
-    centres: x and y from the frame's lower left corner; sizes, frame: width and height, in the
-    same unit. Boxes that the frame has no room for still overlap. Meant for a few dozen.
+    centres: x and y from the lower left corner of the frame; sizes, frame: width and height, all in
+    one unit. Boxes stay within the frame; if it is too small for all, some still overlap. Meant for
+    a few dozen boxes.
     """
     places = np.array(centres, dtype=float).reshape(-1, 2)
     halves = np.array(sizes, dtype=float).reshape(-1, 2) / 2
@@ -72,7 +73,7 @@ def push_apart(
 
 
 def _separate(places: Floats, halves: Floats, one: int, other: int) -> bool:
-    """Move two boxes by half of their overlap each, the shorter way; whether they overlapped."""
+    """Separate two boxes along the axis of less overlap; returns whether they overlapped."""
     gap = places[other] - places[one]
     overlap = halves[one] + halves[other] - np.abs(gap)
     if overlap.min() <= 1e-9:

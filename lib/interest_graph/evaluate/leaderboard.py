@@ -1,4 +1,4 @@
-"""gold.metrics for people: models against each other, split by split. No Spark in here."""
+"""Leaderboards: tables and charts of gold.metrics that compare models. No Spark here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MEASURES = {
 
 
 def quality_section(rows: Rows) -> Section | None:
-    """NDCG of every model by split as bars, then one table a split; None without rows."""
+    """Section with NDCG by model and split as bars, and a table a split; None without rows."""
     groups = by_split(rows, "ndcg")
     if not groups:
         return None
@@ -44,9 +44,10 @@ def quality_section(rows: Rows) -> Section | None:
 
 
 def leaderboard(rows: Rows, split: str, k: int, *, brief: bool = False) -> Grid:
-    """A line a model, ours first, then by NDCG: every measure at list length k, and our lead.
+    """Table of one split with a row a model: measures at list length k, and our lead in NDCG.
 
-    brief: what fits 80 columns of a terminal: no F1, no interval of the lead.
+    rows: of gold.metrics. Our model is first, the others follow by NDCG. brief: without F1 and
+    without the interval of the lead, to fit a terminal of 80 columns.
     """
     here = [row for row in rows if row["split"] == split and row["k"] == k]
     value = {(row["model"], row["metric"]): row["value"] for row in here}
@@ -67,7 +68,7 @@ def leaderboard(rows: Rows, split: str, k: int, *, brief: bool = False) -> Grid:
 
 
 def by_split(rows: Rows, metric: str) -> list[tuple[str, int, list[Row]]]:
-    """Split, shortest list length, and that metric's rows there, ours first."""
+    """By split: its name, its shortest list length k, and the metric's rows at k, ours first."""
     found = []
     for split in dict.fromkeys(row["split"] for row in rows):
         own = [row for row in rows if row["split"] == split and row["metric"] == metric]
@@ -78,7 +79,7 @@ def by_split(rows: Rows, metric: str) -> list[tuple[str, int, list[Row]]]:
 
 
 def words(name: str) -> str:
-    """dropped.duplicate_event -> duplicate event; edges.user_item -> edges user item."""
+    """A counter or metric in words: dropped.low_user -> low user, edges.social -> edges: social."""
     return (
         name.removeprefix("dropped.").removeprefix("reason.").replace("_", " ").replace(".", ": ")
     )

@@ -1,4 +1,4 @@
-"""One self-contained HTML page: sections of texts, charts and tables. No Spark in here."""
+"""A self-contained HTML page with sections of text, charts and tables. No Spark here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ for (const source of document.querySelectorAll("script[data-chart]")) {
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: `numeric` columns are aligned to the right, `marked` rows stand out."""
+    """A table. numeric: numbers of columns to align right; marked: numbers of rows to highlight."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -36,7 +36,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: what it shows in words, charts side by side, then tables."""
+    """A part of the page: an explaining text, then charts by name, then tables."""
 
     id: str
     title: str
@@ -47,7 +47,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Tile:
-    """A key figure."""
+    """A key figure at the top of the page."""
 
     label: str
     value: str
@@ -69,10 +69,10 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """The page as HTML that opens without a network.
+    """The page as HTML that needs no network.
 
-    Texts are escaped, and only the page's own two scripts may run: the content security policy
-    names their digests, so that a script in the data stays text.
+    Texts are escaped. As a second barrier against scripts in the data, the content security policy
+    allows only the page's own two scripts, by their digests.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     source = files("interest_graph.evaluate").joinpath("templates/report.html.j2")
@@ -84,7 +84,7 @@ def render(page: Page) -> str:
 
 @cache
 def _plotly() -> str:
-    # The digest is that of the text between the tags, after the parser's newline normalisation.
+    # A browser hashes the text between the tags after it has normalised newlines.
     return str(get_plotlyjs()).replace("\r\n", "\n").replace("</script", "<\\/script")
 
 

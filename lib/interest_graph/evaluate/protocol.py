@@ -1,4 +1,4 @@
-"""How the lists of several models are compared: measures by user, means, and paired leads."""
+"""Comparison of models by their recommended lists: measures by user, means, paired leads."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _LIST = ["model", "user_id"]
 def score_users(
     lists: DataFrame, hold_out: DataFrame, models: Sequence[str], ks: Sequence[int]
 ) -> DataFrame:
-    """Every measure for every model, user with hold-out items, and list length.
+    """All measures for each model, each user with held-out items and each list length.
 
     lists: model, user_id, rank (from 1), item_id, without train items; hold_out: user_id, item_id,
-    one row per pair; models: those to score, even if `lists` has no row of one.
-    Returns model, user_id, k and one column per measure.
+    one row per pair; models: to score, also those without a row in `lists`, which score 0; ks: list
+    lengths. Returns model, user_id, k and one column per measure (MEASURES).
     """
     counted = hold_out.groupBy("user_id").agg(F.count("*").alias("_n_relevant"))
     relevant = counted.select("*", _each("model", models))
@@ -35,7 +35,7 @@ def score_users(
 def average(scores: DataFrame) -> DataFrame:
     """Mean of each measure over users.
 
-    scores: as of score_users. Returns model, k, metric, value, n_users.
+    scores: as from `score_users`. Returns model, k, metric, value, n_users.
     """
     means = [F.avg(name).alias(name) for name in MEASURES]
     wide = scores.groupBy("model", "k").agg(F.count("*").alias("n_users"), *means)
@@ -43,9 +43,9 @@ def average(scores: DataFrame) -> DataFrame:
 
 
 def cover(lists: DataFrame, n_items: int, ks: Sequence[int]) -> DataFrame:
-    """Share of the catalogue that appears in the lists.
+    """Coverage: share of the items that appear in at least one of the lists.
 
-    lists: model, user_id, rank, item_id; n_items: items of the train catalogue.
+    lists: model, user_id, rank, item_id; n_items: number of items of the train part.
     Returns model, k, metric ("coverage"), value.
     """
     best = lists.groupBy("model", "item_id").agg(F.min("rank").alias("_best_rank"))
@@ -58,12 +58,12 @@ def cover(lists: DataFrame, n_items: int, ks: Sequence[int]) -> DataFrame:
 
 
 def _each(name: str, values: Sequence[object]) -> Column:
-    """One row for each of the values."""
+    """Column that repeats each row once for each of the values."""
     return F.explode(F.array(*[F.lit(value) for value in values])).alias(name)
 
 
 def _discounted(ranks: Column) -> Column:
-    """Sum of 1 / log2(rank + 1)."""
+    """Discounted cumulative gain of hits at these ranks: the sum of 1 / log2(rank + 1)."""
     return F.aggregate(ranks, F.lit(0.0), lambda total, rank: total + 1 / F.log2(rank + 1))
 
 
@@ -92,9 +92,9 @@ _Z = 1.959963984540054  # 97.5% point of the normal distribution
 def compare(scores: DataFrame, ours: str) -> DataFrame:
     """Mean lead of model `ours` over every other model, with its 95% confidence interval.
 
-    scores: as of metrics.score_users. The lead is the mean over users of the
-    difference d between the two models on the same user; the interval is Student's,
-    mean(d) -+ t(n - 1) * sd(d) / sqrt(n), null for a single user.
+    scores: as from `score_users`. The lead is the mean of d, the difference between the two models
+    on the same user, over all n users. Interval: mean(d) +- t(n - 1) * sd(d) / sqrt(n) with the
+    97.5% point of Student's t, null for a single user.
     Returns model, k, metric, lead, lead_low, lead_high; no rows for `ours`.
     """
     is_ours = F.col("model") == ours
@@ -116,10 +116,10 @@ def _lead(difference: Column) -> Column:
 
 
 def _student_t(freedom: Column) -> Column:
-    """97.5% point of Student's t, by its expansion in 1 / freedom; null below 1.
+    """97.5% point of Student's t with `freedom` degrees of freedom; null below 1.
 
-    Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5: 1% low at 2
-    degrees of freedom, right to 0.1% from 3 on.
+    By its expansion in 1 / freedom, Abramowitz and Stegun, Handbook of Mathematical Functions,
+    26.7.5: 1% too low at 2 degrees of freedom, within 0.1% from 3 on.
     """
     z = _Z
     terms = [
@@ -144,8 +144,8 @@ def compare_models(
 ) -> DataFrame:
     """Means over users, coverage, and the lead of model `ours` over the others.
 
-    scores: as of score_users, read three times; lists: model, user_id, rank (from 1), item_id;
-    n_users: users with hold-out items; n_items: items of the train catalogue.
+    scores: as from `score_users`, best cached because it is read three times; lists: model,
+    user_id, rank (from 1), item_id; n_users: with held-out items; n_items: of the train part.
     Returns model, k, metric, value, n_users, lead, lead_low, lead_high.
     """
     leads = compare(scores, ours)

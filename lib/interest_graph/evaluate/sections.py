@@ -1,4 +1,4 @@
-"""What the report says: rows of the tables to sections. No Spark in here."""
+"""Sections of the report, made from rows of the tables. No Spark here."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ Rows = Sequence[Row]
 
 @dataclass(frozen=True)
 class Findings:
-    """Rows of the tables that the report is made of; empty where a job has not run.
+    """Rows of the tables that the report shows; empty where a job has not run.
 
-    runs: newest row of ops.runs of each job, `started` being its start as text; cleaning: row
-    counts of the newest clean run that took something in; graph: graph.metrics of one version;
-    training: model.training_log of one run; partition: its model.partition; metrics: gold.metrics;
-    recommendations: user_id, rank, title, reason, strategy; ego: of a user; item: of an item.
+    runs: newest row of ops.runs of each job, with its start as text in `started`; cleaning: row
+    counts of the newest clean run with new records; graph: graph.metrics of one version; training,
+    partition: model.training_log and model.partition of one model run; metrics: gold.metrics;
+    recommendations: user_id, rank, title, reason, strategy of some users; ego: neighbourhood of a
+    user; item: that of an item.
     """
 
     project: str
@@ -48,7 +49,7 @@ class Findings:
 
 
 def make_page(findings: Findings) -> Page:
-    """Everything that the findings have something to say about."""
+    """The report as a page; sections without data are left out."""
     parts = [
         _cleaning(findings.cleaning),
         shape_section(findings.graph),
@@ -101,7 +102,11 @@ def _cleaning(counts: Mapping[str, int]) -> Section | None:
     )
     text = "Where the received records went; every one is kept, dropped or quarantined."
     return Section(
-        "cleaning", "Cleaning", text, {"cleaning": charts.funnel(steps)}, [table] if reasons else []
+        "cleaning",
+        "Cleaning",
+        text,
+        {"cleaning": charts.row_count_bars(steps)},
+        [table] if reasons else [],
     )
 
 
@@ -182,7 +187,7 @@ def _points(rows: Rows, name: str) -> list[tuple[float, float]]:
 
 
 def _versions(versions: Mapping[str, int]) -> str:
-    """The tables that exist: a job names every table that it may write."""
+    """Tables with versions as text, without those that do not exist (version below 0)."""
     held = sorted((table, version) for table, version in versions.items() if version >= 0)
     return ", ".join(f"{table} v{version}" for table, version in held)
 
@@ -191,7 +196,10 @@ _HEADS = ("shard", "users", "edges", "items", "bytes by the mean", "expected mem
 
 
 def shard_section(rows: Sequence[Row]) -> Section | None:
-    """How even the shards are and what they share. rows: model.partition of one run."""
+    """Section on sizes of the shards and items that they share; None without rows.
+
+    rows: model.partition of one model run.
+    """
     shards = sorted((row for row in rows if row["shard_id"] >= 0), key=lambda row: row["shard_id"])
     whole = next((row for row in rows if row["shard_id"] < 0), None)
     if whole is None:

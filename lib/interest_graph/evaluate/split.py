@@ -1,4 +1,4 @@
-"""Holds out interactions: by random pairs within items, by time, or as given by sources."""
+"""Splits of interactions into train and test: random pairs within items, by time, or by source."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _PAIR = ("user_id", "item_id")
 
 @dataclass(frozen=True)
 class Split:
-    """What a model may learn from, and what it is asked for.
+    """A train part, which models may learn from, and a test part, which they are scored on.
 
-    train: rows of the interactions; test: distinct user_id, item_id pairs, none of them in train,
-    items unknown to train included; as_of: the train window's end, the `as_of` of edge weights.
+    train: rows of the interactions; test: distinct user_id, item_id pairs that are not in train,
+    also of items and users that train does not have; as_of: end of the train part, used as the
+    `as_of` of edge weights.
     """
 
     name: str
@@ -31,10 +32,11 @@ class Split:
 
 
 def make_split(interactions: DataFrame, config: SplitConfig, as_of: datetime) -> Split:
-    """Split the interactions up to `as_of`; raises DataError when a part is empty.
+    """Split the interactions up to `as_of`.
 
-    interactions: one row per event; user_id, item_id, event_ts, source at least. For evaluation an
-    interaction is a distinct (user, item) pair: a test pair that train holds too is dropped.
+    interactions: one row per event; user_id, item_id, event_ts, source at least. The test part has
+    distinct (user, item) pairs; those that are in train too are dropped. Raises DataError when a
+    split by time has no interactions.
     """
     seen = interactions.where(F.col("event_ts") <= F.lit(as_of))
     if config.kind == "time":
@@ -53,10 +55,10 @@ def make_split(interactions: DataFrame, config: SplitConfig, as_of: datetime) ->
 def split_within_items(
     pairs: DataFrame, train_fraction: float, seed: int
 ) -> tuple[DataFrame, DataFrame]:
-    """Split each item's pairs: round_half_even(train_fraction * n) of n go to train.
+    """Split each item's n pairs at random: round_half_even(train_fraction * n) of them to train.
 
-    pairs: user_id, item_id, one row per pair; further columns are kept. The order within an item
-    is that of a seeded hash of the pair, ties by user id, so the partitioning does not matter.
+    pairs: user_id, item_id, one row per pair; further columns are kept. Returns (train, test). The
+    order is by a hash of the pair and the seed, then by user id: the same for any partitioning.
     """
     of_item = Window.partitionBy("item_id")
     draw = F.xxhash64(F.lit(seed), *_PAIR)
@@ -68,13 +70,13 @@ def split_within_items(
 
 
 def find_split_ts(interactions: DataFrame, train_fraction: float) -> datetime:
-    """The whole second at which the test part starts (UTC).
+    """The time (UTC, a whole second) at which the test part starts.
 
-    In time order, floor(train_fraction * n) of n events lie before the first test event; its whole
-    second belongs to test, so that events of one instant are never divided.
+    It is the second of event number floor(train_fraction * n), from 0, of the n events in order of
+    time. All events of that second are in the test part, so that equal times are never divided.
     """
     row = math.floor(train_fraction * interactions.count())
-    # By days first, then by seconds of one day: neither list grows with the events.
+    # First the day, then the second within it: neither grouping grows with the number of events.
     day, n_before = _bucket_of_row(interactions, F.to_date("event_ts"), row)
     of_day = interactions.where(F.to_date("event_ts") == F.lit(day))
     second, _ = _bucket_of_row(of_day, F.unix_timestamp("event_ts"), row - n_before)
@@ -82,7 +84,7 @@ def find_split_ts(interactions: DataFrame, train_fraction: float) -> datetime:
 
 
 def count_unknown(split: Split) -> dict[str, int]:
-    """Hold-out pairs, and those of items or users that train does not know."""
+    """Count the test pairs, and those of items and of users that the train part does not have."""
     items = split.train.select("item_id", F.lit(True).alias("_item")).distinct()
     users = split.train.select("user_id", F.lit(True).alias("_user")).distinct()
     known = split.test.join(items, on="item_id", how="left").join(users, on="user_id", how="left")
@@ -105,7 +107,7 @@ def _split_by_time(
 
 
 def _bucket_of_row(frame: DataFrame, bucket: Column, row: int) -> tuple[Any, int]:
-    """The bucket of the frame's row number `row` (from 0) in bucket order, and the rows before."""
+    """The bucket of row number `row` (from 0) in the order of buckets, and the rows before it."""
     counts = frame.groupBy(bucket.alias("_bucket")).agg(F.count("*").alias("_n"))
     through = counts.withColumn("_through", F.sum("_n").over(Window.orderBy("_bucket")))
     found = through.where(F.col("_through") > row).orderBy("_bucket").first()

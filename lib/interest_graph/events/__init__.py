@@ -1,1 +1,1 @@
-"""Raw records to clean, deduplicated, sessionised facts."""
+"""From raw records to interactions: read, parse, validate, deduplicate, find bots and sessions."""

@@ -1,6 +1,7 @@
-"""Users, items and social edges out of records: one row a key, newer records win column by column.
+"""Users, items and social edges from records of attribute sources, merged to one row a key.
 
-Rows carry `_order`, which sorts them from old to new: stored rows, then files by their time.
+In each column the newest value that is not null wins. The scratch column `_order` sorts rows from
+old to new: rows already stored come first, then records by the modification time of their file.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _TEXTS = "map<string,string>"
 
 
 def in_file_order(records: DataFrame, files: Sequence[InputFile]) -> DataFrame:
-    """Adds `_order`: the file's place by modification time, then the position within it."""
+    """Add `_order` to records: the rank of their file by modification time, then their position."""
     by_time = sorted(files, key=lambda file: (file.modified_ts, file.path))
     places = [part for n, file in enumerate(by_time, 1) for part in (F.lit(file.path), F.lit(n))]
     place = F.create_map(*places)[F.col("file")]
@@ -27,19 +28,25 @@ def in_file_order(records: DataFrame, files: Sequence[InputFile]) -> DataFrame:
 
 
 def stored_first(rows: DataFrame) -> DataFrame:
-    """Adds `_order` to stored rows: before every record."""
+    """Add `_order` to stored rows: before every record of a file."""
     before = F.struct(F.lit(0).alias("file"), F.lit(0).cast("bigint").alias("position"))
     return rows.withColumn("_order", before)
 
 
 def users_of(records: DataFrame, source: SourceConfig) -> DataFrame:
-    """user_id, attributes, `_order`: every mapped column but the id is an attribute."""
+    """Users as user_id, attributes, `_order`; attributes maps names to texts.
+
+    Every mapped column but user_id is an attribute. Unreadable records and empty ids are dropped.
+    """
     attributes = _attributes(source, USER_COLUMNS).alias("attributes")
     return _with_key(records, "user_id").select("user_id", attributes, "_order")
 
 
 def items_of(records: DataFrame, source: SourceConfig) -> DataFrame:
-    """item_id, title, text, categories, attributes, `_order`; null where the source gives none."""
+    """Items as item_id, title, text, categories, attributes, `_order`.
+
+    A column that the source does not map is null; attributes: the other mapped columns, as texts.
+    """
     return _with_key(records, "item_id").select(
         "item_id",
         _given(source, "title").alias("title"),
@@ -51,7 +58,10 @@ def items_of(records: DataFrame, source: SourceConfig) -> DataFrame:
 
 
 def social_edges_of(records: DataFrame, source: SourceConfig) -> DataFrame:
-    """user_id, friend_id, weight, `_order`; weight 1 where none is given; no edge to oneself."""
+    """Social edges as user_id, friend_id, weight, `_order`; weight 1 where none is given.
+
+    Edges from a user to the same user and weights that are not above 0 are dropped.
+    """
     weight = F.coalesce(_given(source, "weight").cast("double"), F.lit(1.0)).alias("weight")
     edges = _with_key(_with_key(records, "user_id"), "friend_id")
     edges = edges.select("user_id", "friend_id", weight, "_order")
@@ -59,21 +69,21 @@ def social_edges_of(records: DataFrame, source: SourceConfig) -> DataFrame:
 
 
 def newest_by_key(rows: DataFrame, key: Sequence[str]) -> DataFrame:
-    """One row a key: of each column the newest value there is; attributes are merged by name."""
+    """Merge rows to one a key: by column the newest non-null value, by name within attributes."""
     columns = [column for column in rows.columns if column not in (*key, "_order")]
     merged = [_merged(column) if column == "attributes" else _newest(column) for column in columns]
     return rows.groupBy(*key).agg(*merged)
 
 
 def complete_items(items: DataFrame) -> DataFrame:
-    """Fills what no source gave: text from title and categories, categories by an empty list."""
+    """Fill missing values: text from title and categories, categories with an empty list."""
     no_categories = F.array().cast("array<string>")
     filled = items.withColumn("categories", F.coalesce("categories", no_categories))
     return filled.withColumn("text", F.coalesce("text", _made_text()))
 
 
 def as_given(items: DataFrame) -> DataFrame:
-    """The opposite of `complete_items`: what was filled in becomes null again."""
+    """Undo `complete_items`: values that it filled in become null, so that later records count."""
     text = F.when(~F.col("text").eqNullSafe(_made_text()), F.col("text"))
     given = items.withColumn("text", text)
     return given.withColumn("categories", F.when(F.size("categories") > 0, F.col("categories")))
@@ -89,16 +99,16 @@ def _newest(column: str) -> Column:
 
 
 def _merged(column: str) -> Column:
-    # Spark orders no maps: their entries stand for them.
+    # Spark cannot sort structs with maps: the entries are sorted in their place.
     entries = F.map_entries(column).alias("entries")
     in_order = F.array_sort(F.collect_list(F.struct("_order", entries)))
 
-    def lay_over(merged: Column, row: Column) -> Column:
+    def override(merged: Column, row: Column) -> Column:
         newer = F.map_from_entries(row["entries"])
         kept = F.map_filter(merged, lambda name, _: newer[name].isNull())
         return F.map_concat(kept, newer)
 
-    return F.aggregate(in_order, F.create_map().cast(_TEXTS), lay_over).alias(column)
+    return F.aggregate(in_order, F.create_map().cast(_TEXTS), override).alias(column)
 
 
 def _with_key(records: DataFrame, key: str) -> DataFrame:

@@ -1,4 +1,4 @@
-"""Events that no person makes: of bots by what they do in a day, of crawlers by their name."""
+"""Bots, found by a user's behaviour in one day, and crawlers, found by their user agent."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _MINUTE = 60_000_000  # microseconds
 
 
 def mark_bots(events: DataFrame, config: BotConfig) -> DataFrame:
-    """Adds `drop_reason`: the first rule that the user's day breaks, null for people.
+    """Add `drop_reason`: the first of RULES that the user breaks on that day, null for none.
 
-    events: one row per distinct event; user_id, item_id, event_ts, event_date.
+    events: one row per distinct event; user_id, item_id, event_ts, event_date. All events of a user
+    on a day get the same reason; rules whose setting is null are off.
     """
     day, micros = _user_day(), F.unix_micros("event_ts")
     in_order = day.orderBy("event_ts", "source", "item_id", "action", "event_id")
@@ -34,15 +35,15 @@ def mark_bots(events: DataFrame, config: BotConfig) -> DataFrame:
 
 
 def _broken(config: BotConfig, day: WindowSpec) -> dict[str, Column]:
-    """The rules that are on, in the order of `RULES`."""
+    """Rule -> whether a user's day breaks it, for the rules that are on, in the order of RULES."""
     rules: dict[str, Column] = {}
     if config.events_per_minute is not None:
-        # Some event follows the one `events_per_minute` places before it within a minute.
+        # Two events that are `events_per_minute` places apart lie within a minute.
         rules["events_per_minute"] = F.min("_burst").over(day) < _MINUTE
     if config.events_per_day is not None:
         rules["events_per_day"] = F.col("_n") > config.events_per_day
     if config.items_per_day is not None:
-        # Days with too few events to break the rule build no set.
+        # Only days with enough events to break the rule collect a set of items.
         candidates = F.when(F.col("_n") > config.items_per_day, F.col("item_id"))
         rules["items_per_day"] = F.size(F.collect_set(candidates).over(day)) > config.items_per_day
     if config.active_hours is not None:
@@ -55,7 +56,10 @@ def _broken(config: BotConfig, day: WindowSpec) -> dict[str, Column]:
 
 
 def _is_steady(variation: float, day: WindowSpec) -> Column:
-    """deviation <= variation * mean of the gaps, whose whole microseconds add up exactly."""
+    """Whether standard deviation <= variation * mean of the gaps between events.
+
+    Sums are exact (DECIMAL of microseconds), so that the verdict does not depend on their order.
+    """
     n = F.count("_gap").over(day)
     gap = F.col("_gap").cast("decimal(19,0)")
     mean = F.sum("_gap").over(day) / n
@@ -65,17 +69,17 @@ def _is_steady(variation: float, day: WindowSpec) -> Column:
 
 
 def _user_day() -> WindowSpec:
-    return Window.partitionBy("event_date", "user_id")  # the order that sessions need too
+    return Window.partitionBy("event_date", "user_id")  # as sessions use: one sort serves both
 
 
 CRAWLER = "crawler_agent"
 
 
 def mark_crawlers(records: DataFrame) -> DataFrame:
-    """Adds `_is_crawler` and drops user_agent, which nothing needs any more.
+    """Add `_is_crawler`, from the user agent, and drop user_agent.
 
-    Each distinct user agent is looked up once: a log holds far fewer of them than records, and the
-    list has more than a thousand patterns.
+    Each distinct user agent is matched once against the more than a thousand patterns of the list
+    crawleruseragents: logs have far fewer user agents than records.
     """
     agents = records.select("user_agent").where("user_agent IS NOT NULL").distinct()
     crawlers = agents.mapInPandas(_crawlers_among, "user_agent STRING, _is_crawler BOOLEAN")
@@ -86,7 +90,7 @@ def mark_crawlers(records: DataFrame) -> DataFrame:
 
 
 def _crawlers_among(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    from crawleruseragents import is_crawler  # reads its list when imported: in workers alone
+    from crawleruseragents import is_crawler  # reads its list on import, which only workers need
 
     for agents in batches:
         found = agents[[is_crawler(agent) for agent in agents["user_agent"]]]
@@ -94,6 +98,6 @@ def _crawlers_among(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
 
 
 def drop_reason_of_crawlers(records: DataFrame) -> DataFrame:
-    """`_is_crawler` as a `drop_reason`."""
+    """Turn `_is_crawler` into `drop_reason`: CRAWLER or null."""
     reason = F.when(F.col("_is_crawler"), F.lit(CRAWLER))
     return records.withColumn("drop_reason", reason).drop("_is_crawler")

@@ -1,4 +1,4 @@
-"""Caps of values that the values themselves suggest: what a few extreme ones cannot move."""
+"""Caps of event values, fitted to the values by robust statistics (quantiles, Tukey's fences)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ FITTED_CAPS = "clean.fitted_caps"  # the setting that names the actions
 
 
 def with_fitted_caps(config: CleanConfig, fitted: Iterable[Row]) -> CleanConfig:
-    """The settings with fitted caps among the fixed ones.
+    """The settings with the fitted caps added to value_caps.
 
-    fitted: rows of silver.value_caps. Raises ConfigError for a cap that has not been fitted.
+    fitted: rows of silver.value_caps. Raises ConfigError for an action of fitted_caps whose rule
+    has not been fitted yet.
     """
     by_action = {row["action"]: row for row in fitted}
     for action, rule in config.fitted_caps.items():
@@ -29,10 +30,10 @@ def with_fitted_caps(config: CleanConfig, fitted: Iterable[Row]) -> CleanConfig:
 
 
 def fit_caps(records: DataFrame, rules: Mapping[str, CapRule]) -> DataFrame:
-    """The cap of each action that has a rule, as silver.value_caps without its time.
+    """Fit the cap of each action that has a rule: rows of silver.value_caps without fitted_as_of.
 
-    records: action, value (DOUBLE, null where there is none), as `accepted` returns them without
-    caps. An action without values has no row. The same for any order and partitioning.
+    records: action, value (DOUBLE or null), as `accepted` returns them when no caps are set.
+    An action without values gets no row. The result does not depend on order or partitioning.
     """
     valued = records.where(F.col("action").isin(list(rules)) & F.col("value").isNotNull())
     group = whole_group(["action"])
@@ -50,12 +51,12 @@ def fit_caps(records: DataFrame, rules: Mapping[str, CapRule]) -> DataFrame:
 
 
 def text_of(rule: CapRule) -> str:
-    """The rule as silver.value_caps names it."""
+    """The rule as JSON, the form stored in silver.value_caps."""
     return rule.model_dump_json(exclude_none=True)
 
 
 def _cap(rules: Mapping[str, CapRule]) -> Column:
-    """Each action's own rule, over ranked values with their quartiles."""
+    """The cap by the action's rule: a quantile, or upper quartile + fence * interquartile range."""
     level = _by_action({action: rule.quantile for action, rule in rules.items()}, "double")
     n_ranges = _by_action({action: rule.fence for action, rule in rules.items()}, "double")
     width = F.col("upper_quartile") - F.col("lower_quartile")

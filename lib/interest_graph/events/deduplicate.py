@@ -1,7 +1,7 @@
-"""Repeats of an event: which record stays depends on what the records say, never on their order.
+"""Repeats of an event. Which record is kept depends on the content of the records, not their order.
 
-Every function expects the records of a user in one partition (`repartition("user_id")`); none moves
-a row.
+The functions expect all records of a user in one partition (`repartition("user_id")`), so that none
+of them needs a shuffle.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ RETRY = "retry"
 
 
 def mark_repeated_ids(records: DataFrame) -> DataFrame:
-    """Adds `drop_reason` to records that repeat a producer's event id of the same user and day.
+    """Set `drop_reason` of records whose event_id the same source, user and day already has.
 
-    The earliest record of an id stays; records without an id are never repeats.
+    The earliest record of an id is kept; records without an id are never marked.
     """
     same_id = Window.partitionBy("user_id", "source", "event_date", "event_id")
     earliest_first = same_id.orderBy("event_ts", "item_id", "action", *_content_order())
@@ -26,10 +26,11 @@ def mark_repeated_ids(records: DataFrame) -> DataFrame:
 
 
 def mark_repeated_events(records: DataFrame, *, retry_seconds: int) -> DataFrame:
-    """Adds `drop_reason` to records of the same source, user, item and action that came before.
+    """Set `drop_reason` of records with the source, user, item and action of an earlier record.
 
-    At the same time: duplicate_event; one with an event id and with the larger value stays. Within
-    `retry_seconds` after another record, itself a repeat or not, so that chains count: retry.
+    duplicate_event: same time; of these, a record with an event id, then the one with the larger
+    value, is kept. retry: at most `retry_seconds` after the record before, even if that one is
+    itself a retry, so that whole chains are dropped.
     """
     same_act = Window.partitionBy("user_id", "source", "item_id", "action")
     earliest_first = same_act.orderBy("event_ts", *_content_order())
@@ -43,7 +44,7 @@ def mark_repeated_events(records: DataFrame, *, retry_seconds: int) -> DataFrame
 
 
 def with_event_id(records: DataFrame) -> DataFrame:
-    """Derives the id of records whose producer gave none from what the record says."""
+    """Fill missing event ids with a digest of source, user, item, action and time."""
     micros = F.unix_micros("event_ts").cast("string")
     content = F.concat_ws("\x01", "source", "user_id", "item_id", "action", micros)
     return records.withColumn("event_id", F.coalesce("event_id", F.md5(content)))

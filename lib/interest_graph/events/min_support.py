@@ -1,4 +1,4 @@
-"""Minimum support: users and items with too few events say too little."""
+"""Minimum support: events of users and items that have too few events."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ LOW_ITEM = "low_item_support"
 
 
 def mark_low_support(events: DataFrame, *, min_user: int, min_item: int) -> DataFrame:
-    """Adds `drop_reason` to events of users, or else items, with fewer events than asked for.
+    """Set `drop_reason` of events whose user has fewer than min_user or item than min_item events.
 
-    Both are counted once over the given events: dropping one does not count against the other.
+    Both are counted once, over the given events: the events that are dropped for their user still
+    count for their item.
     """
     per_user = F.count(F.lit(1)).over(Window.partitionBy("user_id"))
     counted = events.withColumn("_of_user", per_user if min_user > 1 else F.lit(min_user))

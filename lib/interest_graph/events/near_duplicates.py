@@ -1,9 +1,10 @@
-"""Items that are the same thing listed twice, by titles that nearly agree.
+"""Near duplicates: items that are listed twice, under nearly the same title.
 
-Character shingles of the normalised title; MinHash signatures cut into bands; items that share a
-band are candidates, and a candidate pair counts when the Jaccard index of its shingle sets,
-computed exactly, reaches the threshold. (Broder, On the resemblance and containment of documents,
-1997; Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3.)
+Locality-sensitive hashing: the normalised title becomes a set of character shingles, the set a
+MinHash signature, cut into bands. Items with a band in common are candidates; a candidate pair is a
+duplicate when the Jaccard index of its shingle sets, computed exactly, reaches the threshold.
+(Broder, On the resemblance and containment of documents, 1997; Leskovec, Rajaraman and Ullman,
+Mining of Massive Datasets, chapter 3.)
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from interest_graph.config.clean import SameItemsConfig
 
 
 def near_duplicate_pairs(items: DataFrame, config: SameItemsConfig) -> DataFrame:
-    """src, dst: pairs of items (src < dst) whose titles agree to `config.jaccard` or more.
+    """Pairs src < dst of items whose titles have a Jaccard index of `config.jaccard` or more.
 
-    items: item_id, title; one row an item. A band that more than `config.largest_band` items share
-    is left out: it stands for a common phrase, and its pairs would grow with its square.
+    items: item_id, title; one row an item. Bands shared by more than `config.largest_band` items
+    are ignored: they come from common phrases, and their pairs grow with the square of the items.
     """
     titled = items.where(F.length(_normalised(F.col("title"))) > 0).select(
         "item_id", _shingles(_normalised(F.col("title")), config.shingle).alias("shingles")
     )
     bands = titled.select("item_id", F.explode(_bands(config)).alias("band"))
-    crowd = F.count(F.lit(1)).over(Window.partitionBy("band"))
-    shared = bands.withColumn("_crowd", crowd).where(
-        F.col("_crowd").between(2, config.largest_band)
+    n_items = F.count(F.lit(1)).over(Window.partitionBy("band"))
+    shared = bands.withColumn("_n_items", n_items).where(
+        F.col("_n_items").between(2, config.largest_band)
     )
     left = shared.select(F.col("item_id").alias("src"), "band")
     right = shared.select(F.col("item_id").alias("dst"), "band")
@@ -35,9 +36,10 @@ def near_duplicate_pairs(items: DataFrame, config: SameItemsConfig) -> DataFrame
 
 
 def aliases_of(components: DataFrame) -> DataFrame:
-    """item_id, canonical_id for every item that is another one: the smallest id of its component.
+    """Map duplicates to the smallest item id of their component: item_id, canonical_id.
 
-    components: id, component, of the graph that the pairs make.
+    components: id, component, the connected components of the graph of pairs. Items that are
+    themselves the smallest id have no row.
     """
     group = Window.partitionBy("component")
     named = components.withColumn("canonical_id", F.min("id").over(group))
@@ -46,7 +48,7 @@ def aliases_of(components: DataFrame) -> DataFrame:
 
 
 def with_canonical_items(records: DataFrame, aliases: DataFrame) -> DataFrame:
-    """Puts the canonical id in place of an alias."""
+    """Replace item_id by its canonical_id where `aliases` has one."""
     renamed = aliases.withColumnRenamed("canonical_id", "_canonical_id")
     joined = records.join(F.broadcast(renamed), "item_id", how="left")
     canonical = F.coalesce("_canonical_id", "item_id")
@@ -54,12 +56,12 @@ def with_canonical_items(records: DataFrame, aliases: DataFrame) -> DataFrame:
 
 
 def _normalised(title: Column) -> Column:
-    """Lower case, letters and digits of any script, single blanks."""
+    """The title in lower case, its letters and digits only, with single blanks between words."""
     return F.trim(F.regexp_replace(F.lower(title), r"[^\p{L}\p{N}]+", " "))
 
 
 def _shingles(title: Column, size: int) -> Column:
-    """Distinct hashes of all runs of `size` characters; of the whole title if it is shorter."""
+    """Distinct hashes of all substrings of `size` characters; of the whole title if shorter."""
     starts = F.sequence(F.lit(1), F.greatest(F.length(title) - size + 1, F.lit(1)))
     return F.array_distinct(
         F.transform(starts, lambda start: F.xxhash64(title.substr(start, F.lit(size))))

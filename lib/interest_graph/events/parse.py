@@ -1,9 +1,9 @@
-"""Reads input files into records: one STRING column a mapped name, the rest as JSON.
+"""Reads input files into records: a STRING column for each mapped name, the rest as JSON.
 
-Every record keeps its file and its position: Spark's row number within the read, which grows along
-a file and equals the line's index (from 0) where a file is read alone and in one piece. It costs no
-shuffle and is the same whenever the same files are read with the same split size; nothing but
-the pointer from a refused record to its file depends on it.
+Every record has its file and a position: Spark's row number within the read. It increases along a
+file, and equals the line's index from 0 if the file is read alone and in one split. It needs no
+shuffle and is the same whenever the same files are read with the same split size. Only the
+reference from a refused record to its file uses it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from operator import add
-from urllib.parse import unquote
 
 import pandas as pd
 import zstandard
@@ -27,8 +26,9 @@ from pyspark.sql.types import ArrayType, MapType, StringType, StructField, Struc
 from interest_graph.config import SourceConfig
 from interest_graph.config.sources import group_names
 from interest_graph.errors import DataError
+from interest_graph.events.custom_format import read_custom, reader_errors
 from interest_graph.events.source_schema import SourceSchema, resolve
-from interest_graph.events.sources import InputFile, glob_escaped, read_problem
+from interest_graph.events.sources import InputFile, paths_of, read_problem
 
 _LINES_PER_BATCH = 20_000
 _MAP = "map<string,string>"
@@ -49,12 +49,15 @@ def read_records(
         "parquet": _read_typed,
         "delta": _read_typed,
     }
-    frames = [readers[source.format](spark, source, schema) for schema in schemas]
+    if source.format in readers:
+        frames = [readers[source.format](spark, source, schema) for schema in schemas]
+    else:
+        frames = [read_custom(spark, source, schema.files) for schema in schemas]
     return _one_item_each(reduce(DataFrame.unionByName, frames), source)
 
 
 def _one_item_each(records: DataFrame, source: SourceConfig) -> DataFrame:
-    """A record for each item of a list, numbered anew."""
+    """Turn a record with a list of items into one record an item, with new positions."""
     if source.explode is None:
         return records
     items = F.split("item_id", re.escape(source.explode))
@@ -66,7 +69,8 @@ def _one_item_each(records: DataFrame, source: SourceConfig) -> DataFrame:
 def naming_broken_file(spark: SparkSession, files: Sequence[InputFile]) -> Iterator[None]:
     """Turns Spark's failure over a damaged file into a DataError that names the file."""
     try:
-        yield
+        with reader_errors():
+            yield
     except (Py4JJavaError, PySparkException):
         for file in files:
             problem = read_problem(spark, file)
@@ -79,11 +83,6 @@ def naming_broken_file(spark: SparkSession, files: Sequence[InputFile]) -> Itera
 def _provenance() -> list[Column]:
     file = F.col("_metadata.file_path").alias("file")
     return [file, F.monotonically_increasing_id().alias("position")]
-
-
-def _paths(files: Sequence[InputFile]) -> list[str]:
-    # URIs escape blanks and the like; Spark takes plain paths and patterns.
-    return [glob_escaped(unquote(file.name)) for file in files]
 
 
 def _read_csv(spark: SparkSession, source: SourceConfig, schema: SourceSchema) -> DataFrame:
@@ -102,7 +101,9 @@ def _read_csv(spark: SparkSession, source: SourceConfig, schema: SourceSchema) -
         reader = spark.read.schema(fields).options(**options, encoding=source.encoding)
         header = {"header": str(source.header), "multiLine": str(source.multiline)}
         raw = (
-            reader.options(**header).csv(_paths(schema.files)).select(*_provenance(), *fields.names)
+            reader.options(**header)
+            .csv(paths_of(schema.files))
+            .select(*_provenance(), *fields.names)
         )
     positions = dict(zip(schema.columns, names, strict=True))
     is_readable = F.col("_unreadable").isNull()
@@ -149,7 +150,7 @@ def _read_json(spark: SparkSession, source: SourceConfig, schema: SourceSchema) 
 
 
 def _rest(fields: Column, source: SourceConfig) -> Column:
-    """The fields of an object that the mapping takes none of; null where it takes all."""
+    """The fields of a JSON object that are not mapped; null if all are."""
     whole = sorted({column for column in source.columns.values() if "." not in column})
     if not whole:
         return fields
@@ -196,7 +197,7 @@ def _read_typed(spark: SparkSession, source: SourceConfig, schema: SourceSchema)
         table = spark.read.format("delta").load(source.path)
         frame = table.where(F.col("_metadata.file_path").isin(listed))
     else:
-        frame = spark.read.parquet(*_paths(schema.files))
+        frame = spark.read.parquet(*paths_of(schema.files))
     mapped = {key: resolve(source, name, schema.columns) for key, name in source.columns.items()}
     rest = [F.col(f"`{name}`") for name in frame.columns if name not in mapped.values()]
     return frame.select(
@@ -228,7 +229,7 @@ def _lines(spark: SparkSession, source: SourceConfig, files: Sequence[InputFile]
     """file, position, value: the lines that are not blank."""
     if files[0].is_zstd:
         return _zstd_lines(spark, source, files)
-    lines = spark.read.text(_paths(files)).select(*_provenance(), "value")
+    lines = spark.read.text(paths_of(files)).select(*_provenance(), "value")
     if source.encoding.upper() != "UTF-8":
         lines = lines.withColumn("value", F.decode(F.col("value").cast("binary"), source.encoding))
     return lines.where(F.trim("value") != "")
@@ -236,7 +237,7 @@ def _lines(spark: SparkSession, source: SourceConfig, files: Sequence[InputFile]
 
 def _zstd_lines(spark: SparkSession, source: SourceConfig, files: Sequence[InputFile]) -> DataFrame:
     """Lines of zstd files, streamed through Python: Hadoop would need native libraries."""
-    packed = spark.read.format("binaryFile").load(_paths(files))
+    packed = spark.read.format("binaryFile").load(paths_of(files))
     columns = packed.select(F.col("_metadata.file_path").alias("file"), "content")
     encoding = source.encoding
 

@@ -1,8 +1,8 @@
-"""Which days a cleaning run has to write, and which earlier batches it has to read again for that.
+"""Which days a cleaning run has to rewrite, and which earlier batches it has to read for that.
 
-silver.interactions of a day is a function of the bronze records of that day and of a few days
-around it. New records therefore call for those days alone, and any cut of the same records into
-batches ends in the same table.
+The rows of silver.interactions of a day depend on the bronze records of that day and of a few days
+around it. So new records make a run rewrite only those days, and the table is the same however the
+records were divided into batches.
 """
 
 from __future__ import annotations
@@ -17,31 +17,39 @@ from interest_graph.identity import digest
 
 @dataclass(frozen=True)
 class Reach:
-    """How far records act in days: days `written` around a new record, days `read` around those."""
+    """Ranges of days, as (first, last) offsets.
+
+    written: days to rewrite around a day with new records; read: days to read around a day to
+    rewrite.
+    """
 
     written: tuple[int, int]
     read: tuple[int, int]
 
 
 def reach_of(config: CleanConfig) -> Reach:
-    """A retry looks back past midnight; an unbroken session looks one day to either side."""
+    """The ranges that these settings need.
+
+    A retry may follow an event of the day before. A session that may pass midnight links a day to
+    the day before and the day after.
+    """
     if not config.session_ends_at_midnight:
         return Reach(written=(-1, 2), read=(-2, 1))
     return Reach((0, 1), (-1, 0)) if config.retry_seconds else Reach((0, 0), (0, 0))
 
 
-def spread(days: Iterable[date], reach: tuple[int, int]) -> set[date]:
-    """The days and those up to `reach` before and after them."""
+def widen(days: Iterable[date], reach: tuple[int, int]) -> set[date]:
+    """Widen a set of days: every day with all days at offsets reach[0] to reach[1] from it."""
     return {day + timedelta(days=n) for day in days for n in range(reach[0], reach[1] + 1)}
 
 
 def batches_with(days: Collection[date], known: Mapping[str, Sequence[date]]) -> list[str]:
-    """Cleaned batches that hold a record of one of the days."""
+    """The batches, sorted, that have a record on one of the days; known: batch -> its days."""
     return sorted(batch for batch, held in known.items() if not set(days).isdisjoint(held))
 
 
 def settings_digest(config: CleanConfig, sources: Sequence[SourceConfig]) -> str:
-    """Digest of all settings that shape a verdict: when it changes, all is cleaned again."""
+    """Digest of the settings that shape cleaning; all records are cleaned anew when it changes."""
     keys = ("name", "action", "actions", "time")
     shaping = [source.model_dump(mode="json", include=set(keys)) for source in sources]
     tree = {
@@ -52,5 +60,5 @@ def settings_digest(config: CleanConfig, sources: Sequence[SourceConfig]) -> str
 
 
 def needs_all(config: CleanConfig) -> bool:
-    """Minimum support counts a user's events of all days, so every batch matters to every day."""
+    """Whether each run must read all batches: minimum support counts events over all days."""
     return config.min_user_events > 1 or config.min_item_events > 1

@@ -1,6 +1,6 @@
-"""Sessions by inactivity gap, and dwell times.
+"""Sessions, divided by gaps of inactivity, and dwell times.
 
-Expects the records of a user in one partition; moves no row.
+Expects all records of a user in one partition, so that no shuffle is needed.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from interest_graph.config import CleanConfig
 
 
 def add_sessions(events: DataFrame, config: CleanConfig) -> DataFrame:
-    """Adds session_id and dwell_seconds.
+    """Add session_id and dwell_seconds.
 
-    A session is a user's run of events without a gap over `session_gap_minutes`. Its id is made
-    of the user and the time of its first event. It ends at midnight UTC or, by the setting, may
-    pass one midnight: a longer one goes on under a new id, so that an id depends on one day of
-    history alone.
-    dwell_seconds: time to the next event of the session, capped; null for its last.
+    A session is a user's sequence of events without a gap above `session_gap_minutes`; its id is a
+    digest of the user and the time of its first event. With session_ends_at_midnight it ends at
+    midnight UTC; otherwise it may pass one midnight, and at the next it continues under a new id,
+    so that an id never depends on more than the day before.
+    dwell_seconds: time to the next event of the session, at most `max_dwell_seconds`; null for the
+    last event.
     """
     order = _day_order() if config.session_ends_at_midnight else _user_order()
     gap_seconds = config.session_gap_minutes * 60
@@ -47,7 +48,10 @@ def add_sessions(events: DataFrame, config: CleanConfig) -> DataFrame:
 
 
 def _across_midnight(marked: DataFrame, order: WindowSpec, is_first: Column) -> DataFrame:
-    """The start of a session, or of its second part if it has passed one midnight already."""
+    """Add `_start`, the first event of the session, when sessions may pass one midnight.
+
+    A session that passes a second midnight is divided there: later events get that part's start.
+    """
     day_changes = ~F.col("event_date").eqNullSafe(F.lag("event_date").over(order))
     split = marked.withColumn("_opens_day", is_first | day_changes)
     own_day = split.withColumn(
@@ -62,13 +66,13 @@ def _across_midnight(marked: DataFrame, order: WindowSpec, is_first: Column) -> 
 
 
 def _running_start(order: WindowSpec, opens: Column, start: Column) -> Column:
-    """`start` at the last row so far at which `opens` held."""
+    """The value of `start` at the last row, up to the present one, where `opens` is true."""
     so_far = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     return F.last(F.when(opens, start), ignorenulls=True).over(so_far)
 
 
 def _day_order() -> WindowSpec:
-    # The day first: rows then come in the order in which they are written, a folder a day.
+    # By day first: the table is partitioned by day, so its writer needs no second sort.
     return Window.partitionBy("event_date", "user_id").orderBy(*_TIME_ORDER)
 
 
@@ -76,5 +80,5 @@ def _user_order() -> WindowSpec:
     return Window.partitionBy("user_id").orderBy(*_TIME_ORDER)
 
 
-# Total among distinct events, so that ties are always told apart in the same way.
+# A total order of distinct events: ties in time are always resolved in the same way.
 _TIME_ORDER = ("event_ts", "source", "item_id", "action", "event_id")

@@ -6,7 +6,9 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -17,10 +19,14 @@ from pyspark.sql.types import DataType, StructType
 from interest_graph.config import SourceConfig
 from interest_graph.config.sources import group_names
 from interest_graph.errors import DataError
+from interest_graph.events.custom_format import columns_by_file
 from interest_graph.events.sources import InputFile, first_lines, glob_escaped
+from interest_graph.plugins import is_plugin
 
 # JSON fields come and go with the producer's version; these must be there all the same.
 _JSON_REQUIRED = {"user_id", "item_id", "action", "event_time", "friend_id"}
+
+_OPEN_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class SourceSchema:
 
     def only(self, files: Sequence[InputFile]) -> SourceSchema | None:
         """The layout of those of its files that are among `files`; None without any."""
-        kept = tuple(file for file in self.files if file in files)
+        wanted = set(files)
+        kept = tuple(file for file in self.files if file in wanted)
         return SourceSchema(kept, self.columns, self.kind) if kept else None
 
 
@@ -42,9 +49,13 @@ def source_schemas(
 ) -> list[SourceSchema]:
     """Group the files by their columns; files without any content are left out.
 
-    Raises DataError naming file, column and the columns present where a mapped one is missing.
+    Files are opened beside one another, at most _OPEN_AT_ONCE at a time. Raises DataError naming
+    file, column and the columns present where a mapped one is missing; of several files at fault,
+    the first in the order given is named.
     """
-    found = [(file, *_layout(spark, source, file)) for file in files if file.size_bytes > 0]
+    sized = [file for file in files if file.size_bytes > 0]
+    layouts = _layouts(spark, source, sized)
+    found = [(file, *layout) for file, layout in zip(sized, layouts, strict=True)]
     # zstd files are read in another way than the rest.
     filled = [(file, columns, f"{kind}{file.is_zstd}") for file, columns, kind in found if columns]
     for file, columns, _ in filled:
@@ -62,6 +73,20 @@ def resolve(source: SourceConfig, name: str, columns: Sequence[str]) -> str | No
         return name
     top = name.split(".", 1)[0]
     return top if source.format == "json" and top in columns else None
+
+
+def _layouts(
+    spark: SparkSession, source: SourceConfig, files: Sequence[InputFile]
+) -> list[tuple[tuple[str, ...], str]]:
+    """The columns of each file, none for one without content, and the kind of its layout."""
+    if is_plugin(source.format) and files:
+        columns = columns_by_file(spark, source, files)
+        return [(columns.get(file.path, ()), source.format) for file in files]
+    if source.format == "delta":  # the table has one schema for all its files
+        return [_layout(spark, source, file) for file in files[:1]] * len(files)
+    # Opening is waiting, for disks and object stores; threads wait together.
+    with ThreadPoolExecutor(_OPEN_AT_ONCE, "source-schema") as pool:
+        return list(pool.map(partial(_layout, spark, source), files))
 
 
 def _layout(

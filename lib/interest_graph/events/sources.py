@@ -1,4 +1,7 @@
-"""Input files on any file system that Hadoop reads: listed, and compared with the ledger."""
+"""Input files on any file system that Hadoop reads: listing them, comparing with the ledger.
+
+The ledger is the table bronze.files: which files have been taken in, and in which batch.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import zstandard
 from py4j.protocol import Py4JJavaError
@@ -21,7 +25,7 @@ _HEAD_BYTES = 1 << 18  # enough for any header and for hundreds of records
 
 @dataclass(frozen=True, order=True)
 class InputFile:
-    """One file as listed. `path` is the URI that Spark reports for the file's rows."""
+    """One listed file. path: the URI that Spark gives as `_metadata.file_path` of its rows."""
 
     source: str
     path: str
@@ -40,12 +44,19 @@ class InputFile:
 
 
 def list_files(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
-    """The files that the source's path names, in order; names that start with _ or . are hidden.
+    """The files that match the source's path, sorted; names that start with _ or . are skipped.
 
-    Raises DataError when there is none.
+    A source of format delta: the data files of the table's current version.
+    Raises DataError when there is no file or no table, or when their store does not answer.
     """
-    if source.format == "delta":
-        return _list_delta(spark, source)
+    try:
+        return _list_delta(spark, source) if source.format == "delta" else _list(spark, source)
+    except Py4JJavaError as error:
+        problem = f"{source.path} cannot be listed ({_cause(error)})"
+        raise DataError(f"source {source.name}: {problem}") from None
+
+
+def _list(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
     path = spark._jvm.org.apache.hadoop.fs.Path(source.path)  # type: ignore[union-attr]
     system = path.getFileSystem(spark._jsc.hadoopConfiguration())
     found = [status for top in system.globStatus(path) or [] for status in _walk(system, top)]
@@ -77,7 +88,7 @@ def first_lines(spark: SparkSession, file: InputFile, encoding: str) -> list[str
 
 
 def read_problem(spark: SparkSession, file: InputFile) -> str | None:
-    """What stops the file from being read to its end; None where nothing does."""
+    """Read the file to its end; returns the error message, None if it can be read."""
     jvm: Any = spark._jvm
     try:
         stream = _open(spark, file)
@@ -90,8 +101,13 @@ def read_problem(spark: SparkSession, file: InputFile) -> str | None:
     return None
 
 
+def paths_of(files: Sequence[InputFile]) -> list[str]:
+    """The files as Spark's readers take them: plain paths, not URIs, that are no patterns."""
+    return [glob_escaped(unquote(file.name)) for file in files]
+
+
 def glob_escaped(path: str) -> str:
-    """The path with characters that Spark would take for a pattern escaped."""
+    """The path with all characters escaped that Spark reads as parts of a glob pattern."""
     return "".join(f"\\{char}" if char in "{}[]*?\\" else char for char in path)
 
 
@@ -113,7 +129,7 @@ def _as_file(source: str, status: Any) -> InputFile:
 
 
 def _list_delta(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
-    """The data files of the table's present version; each is immutable."""
+    """The data files of the Delta table's current version; a data file never changes."""
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path(source.path)
     system = path.getFileSystem(spark._jsc.hadoopConfiguration())
@@ -139,7 +155,7 @@ def _read_head(spark: SparkSession, file: InputFile) -> bytes:
 
 
 def _open(spark: SparkSession, file: InputFile) -> Any:
-    """A Java stream of the file, decompressed where Hadoop can."""
+    """A Java input stream of the file, decompressed if Hadoop has a codec; zstd as it is."""
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(file.path))
     conf = spark._jsc.hadoopConfiguration()
@@ -159,7 +175,7 @@ PENDING, DONE = "pending", "done"
 
 @dataclass(frozen=True)
 class Work:
-    """Files to take in: those of unfinished batches by batch, and new ones."""
+    """Files to take in. unfinished: batch -> files, of batches that were begun; new: the others."""
 
     unfinished: dict[str, list[InputFile]]
     new: list[InputFile]
@@ -172,10 +188,11 @@ class Work:
 
 
 def plan_work(listed: Sequence[InputFile], ledger: Sequence[Row], *, mutable: set[str]) -> Work:
-    """Compare the listing with the ledger's rows of the same sources.
+    """Compare the listed files with the ledger's rows of the same sources.
 
-    mutable: sources whose changed files are taken in again (attributes). A log file that has
-    changed since raises DataError: its new records cannot be told from those already held.
+    mutable: names of sources whose changed files are taken in again (attributes). Raises DataError
+    for a changed file of any other source (logs): its new records cannot be told from those that
+    were taken in before.
     """
     present = {(file.source, file.path): file for file in listed}
     batches: dict[str, list[InputFile]] = {}
@@ -202,7 +219,7 @@ def plan_work(listed: Sequence[InputFile], ledger: Sequence[Row], *, mutable: se
 
 
 def as_input_files(rows: Sequence[Row]) -> list[InputFile]:
-    """The ledger's rows as files."""
+    """Rows of the ledger as InputFiles."""
     # PySpark gives times without a zone, in that of this machine.
     return [
         InputFile(row.source, row.path, row.size_bytes, row.modified_ts.astimezone(UTC))

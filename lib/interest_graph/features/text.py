@@ -1,4 +1,4 @@
-"""Item texts to vectors: only new and changed texts are encoded."""
+"""Vectors of item texts; only new and changed texts are encoded."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ VECTOR_COLUMNS = "item_id STRING, model STRING, text_hash STRING, vector ARRAY<F
 
 
 def hash_texts(items: DataFrame, *, encoder: str) -> DataFrame:
-    """What the encoder reads of each item: its text, or without one its title and categories.
+    """The text of each item to encode, with its hash: item_id, model, text_hash (SHA-256), text.
 
-    items: item_id, text, title, categories; one row per item.
-    Returns item_id, model, text_hash (SHA-256), text; items without a word are left out.
+    items: item_id, text, title, categories; one row per item. Items without a text are encoded by
+    title and categories; items without any of these are dropped.
     """
     title_and_categories = F.concat_ws(". ", "title", F.concat_ws(", ", "categories"))
     text = F.coalesce(F.nullif(F.trim("text"), F.lit("")), F.trim(title_and_categories))
@@ -31,10 +31,10 @@ def hash_texts(items: DataFrame, *, encoder: str) -> DataFrame:
 
 
 def keep_current(features: DataFrame, hashed: DataFrame, items: DataFrame) -> DataFrame:
-    """The rows of silver.features that still hold.
+    """The rows of silver.features that are still valid.
 
-    Of the encoder in `hashed` (from hash_texts), those whose text has not changed; of other
-    encoders, those whose item exists.
+    For the encoder in `hashed` (from `hash_texts`): rows whose text has not changed. For other
+    encoders: rows whose item still exists in `items`.
     """
     same = hashed.select("item_id", "model", "text_hash")
     encoders = hashed.select("model").distinct()
@@ -44,15 +44,16 @@ def keep_current(features: DataFrame, hashed: DataFrame, items: DataFrame) -> Da
 
 
 def encode_texts(hashed: DataFrame, *, encoder: str, batch_size: int) -> DataFrame:
-    """Encode each row's text to unit length, in a worker that loads the encoder once.
+    """Encode the text of each row; lazy, each worker loads the encoder once.
 
-    hashed: item_id, model, text_hash, text. Returns item_id, model, text_hash, vector.
+    hashed: item_id, model, text_hash, text. Returns item_id, model, text_hash, vector (unit
+    length). Workers raise EnvironmentProblem when the encoder cannot be loaded.
     """
     return hashed.mapInPandas(_encoding(encoder, batch_size), VECTOR_COLUMNS)
 
 
 def as_environment_problem(error: PythonException) -> Exception:
-    """The one line of a worker that could not load its encoder; else the error itself."""
+    """The EnvironmentProblem that a worker raised, without its traceback; else the error itself."""
     found = re.search(rf"{EnvironmentProblem.__name__}: (.+)", str(error))
     return EnvironmentProblem(found.group(1).strip()) if found else error
 

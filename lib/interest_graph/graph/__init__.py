@@ -1,1 +1,1 @@
-"""The weighted interest graph: weigh, project, prune, understand."""
+"""The weighted interest graph: weights, pruning, projection, structure, versions."""

@@ -1,4 +1,4 @@
-"""Weighed interactions to the edges of the interest graph."""
+"""Building the interest graph: prune the user-item edges, derive the edges of all other kinds."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig
+from interest_graph.errors import ConfigError
 from interest_graph.graph import interests, prune
 from interest_graph.graph.project import project
 from interest_graph.graph.prune import keep_connected, keep_core
 from interest_graph.graph.text_edges import text_edges
+from interest_graph.plugins import load_function
 
 Rule = partial[DataFrame]
 
 
 def prune_edges(edges: DataFrame, *, as_of: datetime, config: GraphConfig) -> DataFrame:
-    """The user-item edges that are worth keeping: every rule that is on, in turn.
+    """Apply the pruning rules that are on to the user-item edges, one after another.
 
     edges: src, dst, weight, last_ts; other columns pass through.
     """
@@ -38,10 +40,12 @@ def connect(
     features: DataFrame | None = None,
     sessions: DataFrame | None = None,
 ) -> DataFrame:
-    """All edges of the graph: those given, and every kind that inputs and settings allow.
+    """All edges of the graph: the pruned user-item edges, and other kinds derived from the inputs.
 
-    features: item_id, vector of one encoder; sessions: interests.session_edges, needed where the
-    projection's baskets are sessions.
+    item_item by projection; item_interest, user_interest and item_text if items are given;
+    user_user if neighbours_per_user is above 0; social if social edges are given.
+    features: item_id, vector of one encoder; sessions: interests.session_edges, needed if
+    projection.baskets is "sessions". Raises ValueError when these are missing.
     """
     baskets = sessions if config.projection.baskets == "sessions" else user_item
     if baskets is None:
@@ -50,7 +54,7 @@ def connect(
     if items is not None:
         kinds += _content_edges(user_item, items, features, config)
     if config.neighbours_per_user:
-        kinds.append(interests.user_user_edges(project(*_turned(user_item, config))))
+        kinds.append(interests.user_user_edges(project(*_transposed(user_item, config))))
     if social is not None:
         kinds.append(interests.social_edges(social))
     return reduce(DataFrame.unionByName, kinds)
@@ -59,7 +63,7 @@ def connect(
 def _content_edges(
     user_item: DataFrame, items: DataFrame, features: DataFrame | None, config: GraphConfig
 ) -> list[DataFrame]:
-    """Edges that items' attributes and texts give."""
+    """item_interest, item_text and user_interest edges, from the items' categories and texts."""
     about = interests.item_interest_edges(items)
     if features is not None and (config.text.neighbours_per_item or config.text.n_clusters):
         about = about.unionByName(text_edges(items, features, config))
@@ -68,14 +72,14 @@ def _content_edges(
     return [about, into]
 
 
-def _turned(user_item: DataFrame, config: GraphConfig) -> tuple[DataFrame, GraphConfig]:
-    """Items as baskets of users: arguments of project for user-user edges."""
-    turned = user_item.select(F.col("dst").alias("src"), F.col("src").alias("dst"), "weight")
-    return turned, config.model_copy(update={"neighbours_per_item": config.neighbours_per_user})
+def _transposed(user_item: DataFrame, config: GraphConfig) -> tuple[DataFrame, GraphConfig]:
+    """Arguments of `project` for user_user edges: src and dst swapped, so items are the baskets."""
+    transposed = user_item.select(F.col("dst").alias("src"), F.col("src").alias("dst"), "weight")
+    return transposed, config.model_copy(update={"neighbours_per_item": config.neighbours_per_user})
 
 
 def _rules(as_of: datetime, config: GraphConfig) -> Iterator[Rule]:
-    """The pruning rules that are on, in the order of their settings."""
+    """The pruning rules that are on, in the order in which they are applied."""
     settings = config.prune
     if settings.max_age_days is not None:
         yield partial(prune.drop_old_edges, as_of=as_of, max_age_days=settings.max_age_days)
@@ -85,8 +89,21 @@ def _rules(as_of: datetime, config: GraphConfig) -> Iterator[Rule]:
         yield partial(prune.drop_minor_edges, min_share=settings.min_share)
     if settings.max_p_value is not None:
         yield partial(prune.drop_insignificant_edges, max_p_value=settings.max_p_value)
+    for name in settings.extra:
+        yield partial(_apply_own_rule, name=name)
     yield partial(prune.keep_heaviest_edges, per_vertex=config.edges_per_user)
     if settings.edges_per_item is not None:
         yield partial(prune.keep_heaviest_edges, per_vertex=settings.edges_per_item, end="dst")
     if settings.min_core:
         yield partial(keep_core, config=config)
+
+
+def _apply_own_rule(edges: DataFrame, *, name: str) -> DataFrame:
+    """The edges that a rule of the user's own keeps. Raises ConfigError for other columns."""
+    kept: DataFrame = load_function("graph.prune.extra", name)(edges)
+    columns = getattr(kept, "columns", [])
+    if sorted(columns) != sorted(edges.columns):
+        found = ", ".join(columns) or f"a {type(kept).__name__}"
+        problem = f"{name} must return the columns {', '.join(edges.columns)}, not {found}"
+        raise ConfigError("graph.prune.extra", problem)
+    return kept.select(*edges.columns)

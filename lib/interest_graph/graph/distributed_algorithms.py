@@ -1,7 +1,9 @@
-"""Structure of a graph of any size: GraphFrames, and DataFrame iterations where it is wrong.
+"""Graph algorithms over Spark DataFrames, for graphs of any size; each as in local_algorithms.
 
-GraphFrames 0.10.0 returns the degree as core number, and its PageRank and label propagation ignore
-weights; these three are written here.
+Connected components and triangles come from GraphFrames. Core numbers, PageRank and label
+propagation are written here as DataFrame iterations: GraphFrames 0.10.0 returns the degree as core
+number and ignores weights in the other two. Vertices are numbers (id BIGINT); `links` are edges in
+both directions as from `undirected_links`.
 """
 
 from __future__ import annotations
@@ -16,18 +18,21 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.graph import StructureConfig
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
-_TIE_DIGITS = 9  # as in kernels
-_STILL_ROUNDS = 4  # as in kernels
+_TIE_DIGITS = 9  # as in local_algorithms
+_STILL_ROUNDS = 4  # as in local_algorithms
 
 
-def say_nothing(_: str) -> None:
-    """A Tell for callers who do not watch the rounds."""
+def no_report(_: str) -> None:
+    """A Report that does nothing."""
 
 
 def undirected_links(edges: DataFrame) -> DataFrame:
-    """Both directions of every edge: src, dst, w; parallel edges summed, self-loops dropped."""
+    """Both directions of every edge: src, dst, w; parallel edges added up, self-loops dropped.
+
+    edges: src, dst, weight. Materialised by a local checkpoint.
+    """
     one_way = edges.where("src <> dst").select("src", "dst", F.col("weight").alias("w"))
     other_way = one_way.select(F.col("dst").alias("src"), F.col("src").alias("dst"), "w")
     both = one_way.unionAll(other_way).groupBy("src", "dst").agg(F.sum("w").alias("w"))
@@ -35,12 +40,12 @@ def undirected_links(edges: DataFrame) -> DataFrame:
 
 
 def components(vertices: DataFrame, links: DataFrame) -> DataFrame:
-    """id, component: the smallest id that is connected with the vertex.
+    """Connected components: id, component, the smallest id of the component.
 
     vertices: id BIGINT; links: src, dst, both directions.
     """
     one_way = links.where("src < dst").select("src", "dst")
-    # The default algorithm takes eight times as long on a million edges.
+    # GraphFrames' default algorithm takes eight times as long on a million edges.
     graph = GraphFrame(vertices.select("id"), one_way)
     found: DataFrame = graph.connectedComponents(algorithm="graphx")
     return found.select(
@@ -49,7 +54,7 @@ def components(vertices: DataFrame, links: DataFrame) -> DataFrame:
 
 
 def degrees(vertices: DataFrame, links: DataFrame) -> DataFrame:
-    """id, degree, weighted_degree; 0 for a vertex without links."""
+    """Degrees: id, degree, weighted_degree; 0 for a vertex without links."""
     counted = links.groupBy(F.col("src").alias("id")).agg(
         F.count("*").alias("degree"), F.sum("w").alias("weighted_degree")
     )
@@ -62,23 +67,23 @@ def pagerank(
     settings: StructureConfig,
     restart: DataFrame | None = None,
     *,
-    tell: Tell = say_nothing,
+    report: Report = no_report,
 ) -> DataFrame:
-    """id, pagerank, weighted_pagerank: as kernels.pagerank, both in one pass a round.
+    """Unweighted and weighted PageRank, computed together: id, pagerank, weighted_pagerank.
 
-    degrees: id, degree, weighted_degree; restart: id of the vertices where the walk restarts,
-    all by default; tell: hears of each round.
+    As local_algorithms.pagerank. degrees: id, degree, weighted_degree; restart: id of the vertices
+    where the walk restarts, all by default; report: called with a line after each round.
     """
-    homes = degrees.select("id") if restart is None else restart.select("id")
-    share = F.lit(1.0 / homes.count())
-    home = homes.withColumn("_home", share)
-    start = degrees.join(home, "id", how="left").fillna(0.0, subset=["_home"])
-    ranks = start.select("*", F.col("_home").alias("_r"), F.col("_home").alias("_wr"))
+    sources = degrees.select("id") if restart is None else restart.select("id")
+    share = F.lit(1.0 / sources.count())
+    restarts = sources.withColumn("_restart", share)
+    start = degrees.join(restarts, "id", how="left").fillna(0.0, subset=["_restart"])
+    ranks = start.select("*", F.col("_restart").alias("_r"), F.col("_restart").alias("_wr"))
     for number in range(1, settings.max_rank_rounds + 1):
         moved = _rank_round(ranks, links, settings.damping).localCheckpoint()
         ranks = moved.drop("_change")
         change = float(moved.agg(F.sum("_change")).first()[0])  # type: ignore[index]
-        tell(f"ranks, round {number}: moved by {change:.1e}")
+        report(f"ranks, round {number}: moved by {change:.1e}")
         if change < settings.rank_tolerance:
             break
     return ranks.select(
@@ -95,29 +100,30 @@ def _rank_round(ranks: DataFrame, links: DataFrame, damping: float) -> DataFrame
     received = links.join(shares, "src", how="inner").groupBy(F.col("dst").alias("id"))
     sums = received.agg(F.sum("_s").alias("_in"), F.sum(F.col("_ws") * F.col("w")).alias("_win"))
 
-    # Every vertex has an edge here, so no rank is lost on the way.
-    def step(received: str) -> Column:
+    # Every vertex has an edge, so all rank is passed on and the sum stays 1.
+    def updated(received: str) -> Column:
         arrived = F.coalesce(F.col(received), F.lit(0.0))
-        return arrived * damping + F.col("_home") * (1 - damping)
+        return arrived * damping + F.col("_restart") * (1 - damping)
 
-    change = F.abs(step("_in") - F.col("_r")) + F.abs(step("_win") - F.col("_wr"))
-    kept = ("id", "degree", "weighted_degree", "_home")
-    new = (step("_in").alias("_r"), step("_win").alias("_wr"), change.alias("_change"))
+    change = F.abs(updated("_in") - F.col("_r")) + F.abs(updated("_win") - F.col("_wr"))
+    kept = ("id", "degree", "weighted_degree", "_restart")
+    new = (updated("_in").alias("_r"), updated("_win").alias("_wr"), change.alias("_change"))
     return ranks.join(sums, "id", how="left").select(*kept, *new)
 
 
-def core_numbers(degrees: DataFrame, links: DataFrame, *, tell: Tell = say_nothing) -> DataFrame:
-    """id, core_number: largest k whose k-core holds the vertex.
+def core_numbers(degrees: DataFrame, links: DataFrame, *, report: Report = no_report) -> DataFrame:
+    """Core numbers: id, core_number, the largest k such that the vertex is in the k-core.
 
-    Each vertex repeatedly takes the h-index of its neighbours' values, from the degree on; the
-    fixed point is the core number (Lü et al. 2016, The H-index of a network node).
+    Starting from its degree, each vertex repeatedly takes the h-index of its neighbours' values;
+    the fixed point is the core number (Lü et al. 2016, The H-index of a network node).
+    degrees: id, degree; report: called with a line after each round.
     """
     cores = degrees.select("id", F.col("degree").alias("core_number"))
     for number in count(1):
         lowered = _h_index_round(cores, links).localCheckpoint()
         cores = lowered.drop("_lower")
         n_lowered = lowered.where("_lower").count()
-        tell(f"core numbers, round {number}: {n_lowered:,} lowered")
+        report(f"core numbers, round {number}: {n_lowered:,} lowered")
         if not n_lowered:
             break
     return cores
@@ -136,15 +142,18 @@ def _h_index_round(cores: DataFrame, links: DataFrame) -> DataFrame:
 
 
 def propagate_labels(
-    vertices: DataFrame, links: DataFrame, *, rounds: int, tell: Tell = say_nothing
+    vertices: DataFrame, links: DataFrame, *, rounds: int, report: Report = no_report
 ) -> DataFrame:
-    """id, community: as kernels.propagate_labels."""
+    """Label propagation: id, community, as local_algorithms.propagate_labels.
+
+    rounds: at most so many; report: called with a line after each round.
+    """
     labels = vertices.select("id", F.col("id").alias("label"))
     still = 0
     for number in range(1, rounds + 1):
         moved = _label_round(labels, links, number).localCheckpoint()
         n_moved = moved.where("_moved").count()
-        tell(f"communities, round {number}: {n_moved:,} changed")
+        report(f"communities, round {number}: {n_moved:,} changed")
         still = 0 if n_moved else still + 1
         labels = moved.drop("_moved")
         if still == _STILL_ROUNDS:
@@ -166,15 +175,15 @@ def _label_round(labels: DataFrame, links: DataFrame, number: int) -> DataFrame:
 
 
 def _moves_in_round(vertex: Column, number: int) -> Column:
-    """kernels.moves_in_round in Spark's terms."""
+    """local_algorithms.moves_in_round as a column."""
     mixed = F.pmod(vertex * 1_103_515_245 + (number * 12_820_163 + 12_345), F.lit(2_147_483_648))
     return F.shiftright(mixed, 16) % 2 == 0
 
 
 def contract(labels: DataFrame, links: DataFrame) -> DataFrame:
-    """The graph of communities: src, dst, weight between them; a community's inside is a loop.
+    """The graph whose vertices are communities: src, dst, weight, added up over their links.
 
-    labels: id, community. Each link is in `links` twice, as src, dst and as dst, src.
+    Links within a community become a self-loop. labels: id, community.
     """
     src = labels.select(F.col("id").alias("src"), F.col("community").alias("_src"))
     dst = labels.select(F.col("id").alias("dst"), F.col("community").alias("_dst"))
@@ -184,7 +193,10 @@ def contract(labels: DataFrame, links: DataFrame) -> DataFrame:
 
 
 def triangles(degrees: DataFrame, links: DataFrame) -> DataFrame:
-    """id, triangles, clustering: as communities.triangles."""
+    """Triangles and clustering coefficient: id, triangles, clustering.
+
+    As local_algorithms.triangles. degrees: id, degree.
+    """
     one_way = links.where("src < dst").select("src", "dst")
     graph = GraphFrame(degrees.select("id"), one_way)
     counted: DataFrame = graph.triangleCount(StorageLevel.MEMORY_AND_DISK)

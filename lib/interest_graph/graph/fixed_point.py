@@ -1,4 +1,4 @@
-"""Sums whose last bit does not depend on the order of their terms."""
+"""Sums in fixed point, which do not depend on the order of their terms."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LOW = float(2**44)
 
 
 def exact_sum(terms: Column) -> Column:
-    """Sum of non-negative doubles in fixed point: equal for every partitioning and row order.
+    """Sum of non-negative doubles, the same for every partitioning and order of the rows.
 
-    Terms are cut at 2**-72, totals must stay below 2**35. Adding doubles would give a result that
-    depends on how Spark splits the rows, and so would every tie that is decided by it.
+    Terms are truncated to multiples of 2**-72; totals must stay below 2**35. A sum of doubles would
+    depend in its last bits on the order of the rows, and so would ties that these bits decide.
     """
     units = terms * _HIGH
     high = F.floor(units)

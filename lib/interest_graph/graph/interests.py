@@ -1,4 +1,8 @@
-"""Categories and tags as vertices: what items are about, and what users are therefore into."""
+"""Edges of all kinds but user_item and item_text: to interests, by projection, social edges.
+
+An interest is a vertex for a category, tag or semantic cluster. All functions that return edges
+give the columns EDGE_COLUMNS of graph/weigh.py.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,9 @@ from interest_graph.ids import interest_vertex, item_vertex, user_vertex
 
 
 def item_interest_edges(items: DataFrame) -> DataFrame:
-    """One edge from each item to each of its categories; an item's edges weigh 1 together.
+    """An edge from each item to each of its n distinct categories, with weight 1 / n.
 
-    items: item_id, categories. Returns the columns of weigh.EDGE_COLUMNS; n_events is 0.
+    items: item_id, categories; blank categories are ignored. n_events is 0.
     """
     named = F.array_distinct(F.filter("categories", lambda name: F.length(F.trim(name)) > 0))
     listed = items.select("item_id", named.alias("_names")).where(F.size("_names") > 0)
@@ -35,9 +39,10 @@ def item_interest_edges(items: DataFrame) -> DataFrame:
 def user_interest_edges(
     user_item: DataFrame, item_interest: DataFrame, *, per_user: int
 ) -> DataFrame:
-    """Each user's `per_user` heaviest interests: weights of item edges, shared among categories.
+    """The `per_user` heaviest edges of each user to interests.
 
-    Both inputs and the result have the columns of weigh.EDGE_COLUMNS.
+    weight(user, interest) = sum over items of weight(user, item) * weight(item, interest). Both
+    inputs have EDGE_COLUMNS.
     """
     about = item_interest.select(
         F.col("src").alias("_item"),
@@ -57,17 +62,20 @@ def user_interest_edges(
 
 
 def item_item_edges(projected: DataFrame) -> DataFrame:
-    """Rows of project.project between item vertices as edges; n_events is the users shared."""
+    """Edges between items from rows of `project`; n_events is the number of shared users."""
     return _projected_edges(projected, "item_item")
 
 
 def user_user_edges(projected: DataFrame) -> DataFrame:
-    """Rows of project.project between user vertices as edges; n_events is the items shared."""
+    """Edges between users from rows of `project`; n_events is the number of shared items."""
     return _projected_edges(projected, "user_user")
 
 
 def session_edges(interactions: DataFrame, *, as_of: datetime) -> DataFrame:
-    """Sessions as baskets of items: src (session), dst (item vertex), weight (events in it)."""
+    """Sessions as baskets for `project`: src (session_id), dst (item vertex), weight (events).
+
+    interactions: session_id, item_id, event_ts; events after as_of are ignored.
+    """
     seen = interactions.where(F.col("event_ts") <= F.lit(as_of))
     ends = seen.select(F.col("session_id").alias("src"), item_vertex(F.col("item_id")).alias("dst"))
     return ends.groupBy("src", "dst").agg(F.count("*").cast("double").alias("weight"))
@@ -80,7 +88,7 @@ def _projected_edges(projected: DataFrame, kind: str) -> DataFrame:
 
 
 def social_edges(given: DataFrame) -> DataFrame:
-    """Given relations (user_id, friend_id, weight) as edges; loops go, repeated ones add up."""
+    """Social edges from user_id, friend_id, weight; loops are dropped, repeated pairs added up."""
     edges = given.select(
         user_vertex(F.col("user_id")).alias("src"),
         user_vertex(F.col("friend_id")).alias("dst"),
@@ -92,7 +100,7 @@ def social_edges(given: DataFrame) -> DataFrame:
 
 
 def no_events() -> list[Column]:
-    """n_events, first_ts and last_ts of an edge that no event made."""
+    """n_events (0), first_ts and last_ts (null) for edges that do not come from events."""
     never = F.lit(None).cast("timestamp")
     return [
         F.lit(0).cast("bigint").alias("n_events"),

@@ -1,4 +1,8 @@
-"""Structure of a graph that fits one worker: NumPy, SciPy and igraph, no Spark."""
+"""Graph algorithms for a graph that fits one worker: NumPy, SciPy and igraph, no Spark.
+
+Vertices are numbered from 0. distributed_algorithms has the same for graphs of any size; both give
+equal results, and ties are decided in the same way.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,16 @@ from scipy.sparse import csgraph
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_TIE_DIGITS = 9  # sums that agree to so many decimals are a tie, in every engine
+_TIE_DIGITS = 9  # sums of weights that agree to so many decimals are a tie
+_STILL_ROUNDS = 4  # rounds without a change after which label propagation ends
 
 
 @dataclass(frozen=True)
 class Adjacency:
-    """An undirected graph without loops or parallel edges.
+    """An undirected weighted graph.
 
-    weights: float64[vertices, vertices], symmetric; parallel edges' weights are summed.
-    loops: float64[vertices], weight of the self-loops that were left out.
+    weights: float64[vertices, vertices], symmetric, without self-loops; parallel edges are added
+    up. loops: float64[vertices], weights of the self-loops.
     """
 
     weights: sparse.csr_array
@@ -35,21 +40,21 @@ class Adjacency:
 
     @property
     def degrees(self) -> Ints:
-        """Neighbours by vertex."""
+        """Number of neighbours of each vertex; int64[vertices]."""
         return np.asarray(np.diff(self.weights.indptr), dtype=np.int64)
 
     @property
     def strengths(self) -> Floats:
-        """Weight of the edges at each vertex; a self-loop counts at both of its ends."""
+        """Weighted degree of each vertex, self-loops counted twice; float64[vertices]."""
         return np.asarray(self.weights.sum(axis=1)).ravel() + 2.0 * self.loops
 
     @property
     def owners(self) -> Ints:
-        """The row of each stored entry."""
+        """Row number of each stored entry of `weights`."""
         return np.repeat(np.arange(self.n_vertices), self.degrees)
 
     def as_igraph(self) -> igraph.Graph:
-        """The same graph in igraph, edges in order of (smaller end, larger end)."""
+        """The graph without self-loops in igraph, edges sorted by (smaller end, larger end)."""
         upper = sparse.triu(self.weights, k=1).tocoo()
         ends = np.column_stack([upper.row, upper.col])
         graph = igraph.Graph(n=self.n_vertices, edges=ends, directed=False)
@@ -58,10 +63,10 @@ class Adjacency:
 
 
 def build_adjacency(src: Ints, dst: Ints, weight: Floats, n_vertices: int) -> Adjacency:
-    """Join edges (index, index, weight > 0) into an undirected graph; self-loops are set apart."""
+    """The undirected graph of edges: vertex numbers src, dst, and weight > 0, each [edges]."""
     proper = src != dst
     low, high = np.minimum(src, dst)[proper], np.maximum(src, dst)[proper]
-    # Spark hands over rows in any order; the order of a sum decides its last bit.
+    # Sorted, because Spark delivers rows in any order, and the order decides the last bits of sums.
     order = np.lexsort((weight[proper], high, low))
     shape = (n_vertices, n_vertices)
     ends = (low[order], high[order])
@@ -73,7 +78,7 @@ def build_adjacency(src: Ints, dst: Ints, weight: Floats, n_vertices: int) -> Ad
 
 
 def components(graph: Adjacency) -> Ints:
-    """Each vertex's connected component, named by its smallest vertex."""
+    """The connected component of each vertex, named by the component's smallest vertex."""
     _, label = csgraph.connected_components(graph.weights, directed=False)
     _, first = np.unique(label, return_index=True)
     return np.asarray(first[label], dtype=np.int64)
@@ -88,19 +93,21 @@ def pagerank(
     weighted: bool,
     restart: Floats | None = None,
 ) -> Floats:
-    """Stationary distribution of a walk that restarts with probability 1 - damping.
+    """PageRank: stationary distribution of a walk that restarts with probability 1 - damping.
 
-    restart: where it restarts, uniform by default (Page et al. 1998); a walk without an edge to
-    follow restarts too. Ranks sum to 1; ends when they move less than `tolerance` in L1.
+    Page et al. 1998. weighted: follow edges in proportion to their weights; restart:
+    float64[vertices], distribution of the vertices where the walk restarts, uniform by default. A
+    walk at a vertex without edges restarts too. Iterates until the ranks change by less than
+    `tolerance` in L1, for at most max_rounds. Returns float64[vertices], sum 1.
     """
     links = graph.weights if weighted else graph.weights.sign()
     strength = np.asarray(links.sum(axis=1)).ravel()
-    home = np.full(graph.n_vertices, 1.0 / graph.n_vertices) if restart is None else restart
+    restarts = np.full(graph.n_vertices, 1.0 / graph.n_vertices) if restart is None else restart
     share = np.divide(1.0, strength, out=np.zeros_like(strength), where=strength > 0)
-    ranks = home.copy()
+    ranks = restarts.copy()
     for _ in range(max_rounds):
         lost = ranks[strength == 0].sum()
-        moved = damping * (links @ (ranks * share) + lost * home) + (1 - damping) * home
+        moved = damping * (links @ (ranks * share) + lost * restarts) + (1 - damping) * restarts
         change = np.abs(moved - ranks).sum()
         ranks = moved
         if change < tolerance:
@@ -109,20 +116,20 @@ def pagerank(
 
 
 def hops_from(graph: Adjacency, landmarks: Ints) -> Floats:
-    """Edges on the shortest way: float64[landmarks, vertices], infinite where there is none."""
+    """Number of edges on a shortest path: float64[landmarks, vertices], infinite without a path."""
     hops = csgraph.dijkstra(graph.weights, directed=False, indices=landmarks, unweighted=True)
     return np.atleast_2d(hops)
 
 
 def core_numbers(graph: Adjacency) -> Ints:
-    """Largest k whose k-core holds the vertex."""
+    """Core numbers: for each vertex the largest k such that it is in the k-core."""
     return np.asarray(graph.as_igraph().coreness(), dtype=np.int64)
 
 
 def spanning_forest(graph: Adjacency) -> tuple[Ints, Ints]:
-    """Ends of the heaviest edges that connect what is connected: a maximum spanning forest."""
+    """A maximum spanning forest: both ends of its edges, int64[forest edges] each."""
     heaviest = graph.weights.data.max(initial=0.0)
-    # SciPy minimises, and takes 0 for no edge.
+    # SciPy finds the minimum and reads 0 as no edge: costs fall with the weight and stay above 0.
     cost = graph.weights.copy()
     cost.data = 2.0 * heaviest - cost.data
     forest = csgraph.minimum_spanning_tree(cost).tocoo()
@@ -130,11 +137,12 @@ def spanning_forest(graph: Adjacency) -> tuple[Ints, Ints]:
 
 
 def propagate_labels(graph: Adjacency, *, rounds: int) -> Ints:
-    """Weighted label propagation: a vertex takes the label with most weight among its neighbours.
+    """Weighted label propagation: each vertex takes the label with most weight at its neighbours.
 
-    Half of the vertices move in a round (see `moves_in_round`): if all moved, a bipartite graph's
-    labels would swap sides for ever. Ties keep the smallest label. A community is named by its
-    smallest vertex.
+    Half of the vertices are updated in a round (`moves_in_round`): if all were, the two sides of a
+    bipartite graph would swap labels without end. Of labels with equal weight the smallest is
+    taken. Ends after `rounds`, or when nothing has changed for _STILL_ROUNDS rounds. Returns the
+    community of each vertex, named by the community's smallest vertex.
     """
     labels = np.arange(graph.n_vertices)
     still = 0
@@ -144,19 +152,19 @@ def propagate_labels(graph: Adjacency, *, rounds: int) -> Ints:
         updated = np.where(moving, heaviest, labels)
         still = still + 1 if np.array_equal(updated, labels) else 0
         labels = updated
-        if still == 4:  # each vertex was asked about twice on average, and none moved
+        if still == _STILL_ROUNDS:  # each vertex could move about twice, and none did
             break
     return named_by_smallest(labels)
 
 
 def moves_in_round(vertex: Ints, number: int) -> npt.NDArray[np.bool_]:
-    """A fixed pseudo-random half of the vertices for each round, the same in every engine."""
+    """Whether each vertex is updated in this round: a pseudo-random half, the same in Spark."""
     mixed = (vertex * 1_103_515_245 + number * 12_820_163 + 12_345) % 2_147_483_648
     return np.asarray((mixed // 65_536) % 2 == 0)
 
 
 def _heaviest_label(graph: Adjacency, labels: Ints) -> Ints:
-    """Per vertex the label with most weight at its neighbours; its own where it has none."""
+    """For each vertex the label with most weight at its neighbours; without any its own label."""
     owner, label = graph.owners, labels[graph.weights.indices]
     shape = (graph.n_vertices, graph.n_vertices)
     votes = sparse.coo_array((graph.weights.data, (owner, label)), shape=shape).tocsr()
@@ -170,22 +178,23 @@ def _heaviest_label(graph: Adjacency, labels: Ints) -> Ints:
 
 
 def named_by_smallest(labels: Ints) -> Ints:
-    """The same partition with each group named by its smallest vertex."""
+    """Rename the groups so that each has its smallest vertex as label."""
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.asarray(first[inverse], dtype=np.int64)
 
 
 def leiden(graph: Adjacency, *, seed: int, resolution: float = 1.0) -> Ints:
-    """Communities of high weighted modularity (Traag, Waltman and van Eck 2019), to convergence.
+    """Leiden communities, which maximise weighted modularity; iterated to convergence.
 
-    A community is named by its smallest vertex; vertices without edges are communities of one.
+    Traag, Waltman and van Eck 2019. Returns the community of each vertex, named by the community's
+    smallest vertex; a vertex without edges is a community of its own.
     """
     strengths = graph.strengths
     if not strengths.sum():
         return np.arange(graph.n_vertices)
-    # igraph draws from this generator; a fixed seed makes a retried task agree with the first.
+    # igraph draws from this generator: seeded, so that a retried task gives the same result.
     igraph.set_random_number_generator(random.Random(seed))
-    # With these vertex weights the Potts objective is modularity, self-loops included.
+    # With weighted degrees as vertex weights, CPM is modularity, self-loops included.
     found = graph.as_igraph().community_leiden(
         objective_function="CPM",
         weights="weight",
@@ -197,9 +206,10 @@ def leiden(graph: Adjacency, *, seed: int, resolution: float = 1.0) -> Ints:
 
 
 def modularity(graph: Adjacency, labels: Ints) -> float:
-    """Share of weight within communities beyond what their vertices' weights would give by chance.
+    """Weighted modularity: share of weight within communities, less the share expected by chance.
 
-    Newman 2004; 0 for one community of everything, at most 1.
+    Newman 2004. By chance: edges drawn in proportion to the weighted degrees of their ends. 0 for a
+    single community, below 1 always.
     """
     strength = graph.strengths
     total = strength.sum()
@@ -212,7 +222,7 @@ def modularity(graph: Adjacency, labels: Ints) -> float:
 
 
 def triangles(graph: Adjacency) -> tuple[Ints, Floats]:
-    """Triangles at each vertex, and the share of its pairs of neighbours that are joined."""
+    """Triangles of each vertex, and its clustering coefficient: share of linked neighbour pairs."""
     clustering = np.asarray(graph.as_igraph().transitivity_local_undirected(mode="zero"))
     pairs = graph.degrees * (graph.degrees - 1) / 2
     return np.rint(clustering * pairs).astype(np.int64), clustering

@@ -1,4 +1,4 @@
-"""Hands a whole graph to one Python worker when it fits there."""
+"""Running a kernel on the whole graph in one Python worker, if it fits."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from interest_graph.graph.local_algorithms import Adjacency, build_adjacency
 Ids = npt.NDArray[np.object_]
 GraphKernel = Callable[[Adjacency, Ids], pd.DataFrame]
 
-# Two ids of about 15 characters as Python strings, then indexes, weights and their sorted copies.
+# Memory for an edge: two ids of 15 characters as Python strings, vertex numbers, weights, copies.
 BYTES_AN_EDGE = 400
 
 
 def fits_worker(edges: DataFrame, config: GraphConfig) -> bool:
-    """Whether kernels in one worker are to compute this graph; counts the edges in doubt."""
+    """Whether this graph is computed in one worker: by structure.engine, or by its edges if "auto".
+
+    The graph fits if BYTES_AN_EDGE for each edge stay within graph.worker_mb.
+    """
     if config.structure.engine != "auto":
         return config.structure.engine == "kernel"
     return edges.count() * BYTES_AN_EDGE <= config.worker_mb * 2**20
 
 
 def run_in_worker(edges: DataFrame, kernel: GraphKernel, columns: str) -> DataFrame:
-    """Apply `kernel` to the undirected graph of `edges` (src, dst, weight) in one task.
+    """Call `kernel(graph, ids)` in one task, with the whole graph; returns its rows.
 
-    The kernel gets the graph and its vertex ids in sorted order; it returns rows of `columns`.
+    edges: src, dst, weight, read as undirected. ids: vertex ids in ascending order; vertex number i
+    is ids[i]. columns: DDL of the rows. Without edges the result is empty.
     """
 
     def work(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:

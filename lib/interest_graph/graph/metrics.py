@@ -1,4 +1,4 @@
-"""The shape of a graph in numbers."""
+"""Metrics of a graph as name -> value: size, density, degrees, modularity, cost of pruning."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def shapes_of(
     structure: DataFrame,
     config: GraphConfig,
 ) -> tuple[Shape, Shape]:
-    """The shape of the weighed edges, and that of the finished graph with what it cost.
+    """Metrics of the weighed edges before pruning, and metrics of the finished graph.
 
-    before, pruned: user-item edges with last_ts; edges: of all kinds, whose described_edges have
-    that structure.
+    before, pruned: user-item edges with last_ts, before and after pruning; edges: of all kinds;
+    structure: `describe` of their `described_edges`.
     """
     recall_before, recall_after = recall_of(before, pruned, config)
     communities = modularities(described_edges(edges, config), structure)
@@ -41,10 +41,10 @@ def shapes_of(
 
 
 def shape_of(edges: DataFrame, components: DataFrame) -> Shape:
-    """Size, weight, density, sparsity, components and degrees.
+    """Counts and weights by kind, density, sparsity, components and degrees.
 
-    edges: src, dst, kind, weight; components: id, component of the vertices that behaviour joins.
-    Density is the share of possible user-item pairs that have an edge; sparsity is the rest.
+    edges: src, dst, kind, weight; components: id, component. Density: fraction of all pairs of a
+    user and an item with user_item edges that have one; sparsity: 1 - density.
     """
     shape = _by_kind(edges) | _vertices(edges) | _components(components) | degrees_of(edges)
     users, items = shape.pop("_users"), shape.pop("_items")
@@ -54,7 +54,7 @@ def shape_of(edges: DataFrame, components: DataFrame) -> Shape:
 
 
 def shape_rows(before: Shape, after: Shape) -> Shapes:
-    """Stage, metric and value of both shapes, and the share of user-item weight that was kept."""
+    """Rows (stage, metric, value) for stages before and after; adds weight_kept_fraction."""
     kept = {"weight_kept_fraction": after["weight.user_item"] / before["weight.user_item"]}
     stages = {"before": before, "after": after | kept}
     return [
@@ -63,9 +63,9 @@ def shape_rows(before: Shape, after: Shape) -> Shapes:
 
 
 def modularities(edges: DataFrame, structure: DataFrame) -> Shape:
-    """Communities and weighted modularity of both partitions that structure.describe gives.
+    """Number of communities and weighted modularity, for label propagation and for Leiden.
 
-    edges: those that `structure` describes.
+    edges: src, dst, weight; structure: `describe` of these edges.
     """
     methods = ("community", "modularity_community")
     labels = structure.select("id", *methods)
@@ -92,7 +92,10 @@ def modularities(edges: DataFrame, structure: DataFrame) -> Shape:
 
 
 def _expected_inside(structure: DataFrame, method: str, whole: float) -> tuple[float, float]:
-    """How many communities, and the share of weight within if weighted degree alone drew edges."""
+    """Number of communities, and the share of weight within them expected by chance.
+
+    By chance: edges drawn in proportion to the weighted degrees of their ends. whole: total weight.
+    """
     sizes = structure.groupBy(method).agg(exact_sum(F.col("weighted_degree")).alias("_w"))
     share = F.col("_w") / (2.0 * whole)
     row = sizes.agg(F.count("*").alias("_n"), exact_sum(share * share).alias("_sum")).first()
@@ -100,10 +103,10 @@ def _expected_inside(structure: DataFrame, method: str, whole: float) -> tuple[f
 
 
 def recall_of(before: DataFrame, after: DataFrame, config: GraphConfig) -> tuple[Shape, Shape]:
-    """What pruning costs: recall.recall_before_and_after of user-item edges, in one worker.
+    """Cost of pruning: recall@k of held-out edges on the graph before and after, in one worker.
 
-    before, after: src, dst, weight, last_ts. Returns measures of both stages, empty where it is
-    switched off or nothing fits.
+    before, after: src, dst, weight, last_ts of user-item edges. See `recall_before_and_after`.
+    Returns metrics of both stages; empty when recall_users is 0 or the edges do not fit one worker.
     """
     if not config.recall_users or not fits_worker(before, config):
         return {}, {}
@@ -148,7 +151,7 @@ def _by_kind(edges: DataFrame) -> Shape:
 
 
 def _vertices(edges: DataFrame) -> Shape:
-    """Vertices by kind, and those that user-item edges join."""
+    """Counts of vertices by kind; _users and _items, those with user_item edges."""
     joins = F.col("kind") == "user_item"
     ends = edges.select(F.explode(F.array("src", "dst")).alias("id"), joins.alias("_joins"))
     distinct = ends.groupBy("id").agg(F.max("_joins").alias("_joined"))
@@ -173,10 +176,11 @@ def _components(components: DataFrame) -> Shape:
 
 
 def degrees_of(edges: DataFrame) -> dict[str, float]:
-    """The distribution of user-item degrees, for users and for items.
+    """Distribution of the degrees of users and items in the user_item edges.
 
-    edges: src, dst, kind. Gives degree.user.mean, degree.user.max, and degree.user.from_4, the
-    number of users of degree 4 to 7, for every power of two that occurs; the same of items.
+    edges: src, dst, kind. Returns degree.user.mean, degree.user.max, and for every power of two
+    that occurs, such as 4, degree.user.from_4: the number of users of degree 4 to 7. The same for
+    items.
     """
     of_kind = edges.where("kind = 'user_item'")
     sides = {"user": "src", "item": "dst"}
@@ -202,10 +206,10 @@ def degrees_of(edges: DataFrame) -> dict[str, float]:
 
 
 def effect_of_bound(edges: DataFrame, *, max_items: int) -> dict[str, float]:
-    """What projecting only a user's `max_items` heaviest edges leaves out.
+    """Effect of projecting only the `max_items` heaviest edges of each user.
 
-    edges: src, dst. Gives projection.bounded_users, how many users have more, and
-    projection.pairs_kept_fraction, the share of pairs of items that still count.
+    edges: src, dst. Returns projection.bounded_users, the number of users with more edges, and
+    projection.pairs_kept_fraction, the fraction of the pairs of items that are still counted.
     """
     n = F.least("n", F.lit(max_items))
     sizes = edges.groupBy("src").agg(F.count("*").alias("n"))

@@ -1,4 +1,4 @@
-"""Questions that start somewhere: nearness to chosen vertices, hops, and what follows what."""
+"""Personalised PageRank and shortest paths from chosen vertices; items that follow an item."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from interest_graph.graph.structure import by_vertex_id, number_vertices
 
 
 def personal_ranks(edges: DataFrame, sources: Sequence[str], config: GraphConfig) -> DataFrame:
-    """Weighted PageRank of a walk that restarts at `sources`: nearness to them, sums to 1.
+    """Personalised weighted PageRank: the walk restarts at `sources`; ranks are high near them.
 
-    edges: src, dst, weight; sources: vertex ids. Returns id, rank. Raises DataError when a source
-    has no edge.
+    edges: src, dst, weight; sources: vertex ids. Returns id, rank (sum 1). Raises DataError when a
+    source has no edge.
     """
     _require_vertices(edges, sources)
     if fits_worker(edges, config):
@@ -31,15 +31,16 @@ def personal_ranks(edges: DataFrame, sources: Sequence[str], config: GraphConfig
         return run_in_worker(edges, kernel, "id STRING, rank DOUBLE")
     named, links = number_vertices(edges)
     degrees = distributed_algorithms.degrees(named.select(F.col("index").alias("id")), links)
-    home = named.where(F.col("id").isin(list(sources))).select(F.col("index").alias("id"))
-    ranks = distributed_algorithms.pagerank(degrees, links, config.structure, restart=home)
+    restart = named.where(F.col("id").isin(list(sources))).select(F.col("index").alias("id"))
+    ranks = distributed_algorithms.pagerank(degrees, links, config.structure, restart=restart)
     return by_vertex_id(named, ranks).select("id", F.col("weighted_pagerank").alias("rank"))
 
 
 def hops_to(edges: DataFrame, landmarks: Sequence[str], config: GraphConfig) -> DataFrame:
-    """Edges on the shortest way from every vertex to each landmark that it reaches.
+    """Number of edges on a shortest path from every vertex to each landmark.
 
-    Returns id, landmark, hops. Raises DataError when a landmark has no edge.
+    edges: src, dst, weight, read as undirected. Returns id, landmark, hops, without pairs that no
+    path connects. Raises DataError when a landmark has no edge.
     """
     _require_vertices(edges, landmarks)
     if fits_worker(edges, config):
@@ -55,10 +56,10 @@ def hops_to(edges: DataFrame, landmarks: Sequence[str], config: GraphConfig) -> 
 
 
 def followed_by(edges: DataFrame, *, k: int, max_items_per_user: int) -> DataFrame:
-    """For each item the `k` items that most of its users first touched later.
+    """For each item the `k` items that most of its users have later first events with.
 
-    edges: src (user), dst (item), weight, first_ts. A user's heaviest `max_items_per_user` edges
-    count. Returns src (item), dst (later item), n_users, share (of the users of src).
+    edges: src (user), dst (item), weight, first_ts; of each user the `max_items_per_user` heaviest
+    are read. Returns src (item), dst (later item), n_users, share (n_users / users of src).
     """
     bounded = keep_heaviest_edges(edges, per_vertex=max_items_per_user)
     ends = bounded.select("src", "dst", "first_ts")
@@ -87,14 +88,14 @@ def _require_vertices(edges: DataFrame, ids: Sequence[str]) -> None:
 def _personal_ranks_of(
     graph: local_algorithms.Adjacency, ids: Ids, *, sources: list[str], settings: StructureConfig
 ) -> pd.DataFrame:
-    at_home = np.isin(ids, sources)
+    is_source = np.isin(ids, sources)
     ranks = local_algorithms.pagerank(
         graph,
         damping=settings.damping,
         tolerance=settings.rank_tolerance,
         max_rounds=settings.max_rank_rounds,
         weighted=True,
-        restart=at_home / at_home.sum(),
+        restart=is_source / is_source.sum(),
     )
     return pd.DataFrame({"id": ids, "rank": ranks})
 

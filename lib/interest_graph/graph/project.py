@@ -1,4 +1,4 @@
-"""Items as neighbours of items: who touches the one touches the other."""
+"""Projection of user-item edges to item-item edges: items are similar that share users."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from interest_graph.graph.similarity import Similarity, most_similar
 from interest_graph.graph.vertices import rank_from_zero
 from interest_graph.partition_keys import keys_of_partitions
 
-_BYTES_A_PAIR = 20  # of a basket's entry in a worker: index, size, and their copies as arrays
+_BYTES_AN_ENTRY = 20  # of a basket in a worker: item number, size, and their copies as arrays
 _PAIR_COLUMNS = "src_index BIGINT, dst_index BIGINT, weight DOUBLE, n_shared BIGINT"
 
 
 def project(edges: DataFrame, config: GraphConfig) -> DataFrame:
-    """Connect each dst of `edges` (src, dst, weight) with the k dst that share most src with it.
+    """Link each dst of `edges` (src, dst, weight) to the neighbours_per_item most similar dst.
 
-    A src with more than `max_items_per_user` edges makes pairs of its heaviest only: pairs grow
-    with the square, and who touches everything says little about what belongs together.
-    Returns src, dst, weight (similarity > 0), n_shared; ties go to the smaller id.
+    Two dst are similar that share many src (cosine, Jaccard or PMI of their sets of src). A src
+    with more than `max_items_per_user` edges counts with its heaviest only: its pairs grow with the
+    square of its edges, and say little about which items belong together.
+    Returns src, dst (both dst of `edges`), weight (similarity > 0), n_shared; ties go to the
+    smaller id.
     """
     settings = config.projection
     bounded = keep_heaviest_edges(edges, per_vertex=settings.max_items_per_user)
@@ -42,13 +44,13 @@ def project(edges: DataFrame, config: GraphConfig) -> DataFrame:
 
 
 def _numbered(edges: DataFrame) -> DataFrame:
-    """id, size, index: every dst, how many src it has, and its rank among the ids."""
+    """All dst of `edges`: id, size (number of its src), index (rank of the id, from 0)."""
     sizes = edges.groupBy(F.col("dst").alias("id")).agg(F.count("*").alias("size"))
     return sizes.withColumn("index", rank_from_zero(Window.orderBy("id")))
 
 
 def _indexed(edges: DataFrame, catalogue: DataFrame) -> DataFrame:
-    """src, index, size: the dst's number and how many src it has."""
+    """`edges` with numbered dst: src, index and size as in `catalogue`."""
     named = catalogue.withColumnRenamed("id", "dst")
     return edges.select("src", "dst").join(named, "dst", how="inner").select("src", "index", "size")
 
@@ -59,16 +61,16 @@ def _similarity(entries: DataFrame, settings: ProjectionConfig) -> Similarity:
 
 
 def _fits(entries: DataFrame, config: GraphConfig) -> bool:
-    """Whether a worker may hold every entry: the block of a hub touches most baskets."""
+    """Whether all entries fit one worker: the block of the most popular item may need them."""
     if config.projection.engine != "auto":
         return config.projection.engine == "blocks"
-    return entries.count() * _BYTES_A_PAIR <= config.worker_mb * 2**20
+    return entries.count() * _BYTES_AN_ENTRY <= config.worker_mb * 2**20
 
 
 def _pairs_in_blocks(entries: DataFrame, k: int, similarity: Similarity) -> DataFrame:
-    """Each worker gets the baskets that touch its block of items, and finishes that block.
+    """Find the pairs by blocks of items, one a worker, each with all baskets that have its items.
 
-    No pair is ever shuffled: a basket travels to as many blocks as it touches instead.
+    Baskets are copied to several workers, but no pairs of items are shuffled.
     """
     n_blocks = max(1, entries.sparkSession.sparkContext.defaultParallelism)
     keys = keys_of_partitions(n_blocks)
@@ -107,7 +109,7 @@ def _block_kernel(
 
 
 def _as_matrix(table: pa.Table) -> tuple[sparse.csr_array, npt.NDArray[np.float64]]:
-    """int32[baskets, items] of ones, and the items' sizes as float64[items]."""
+    """The baskets as int32[baskets, items] of ones, and the sizes of the items, float64[items]."""
     indexes = table["indexes"].combine_chunks()
     flat = indexes.flatten().to_numpy(zero_copy_only=False)
     lengths = indexes.value_lengths().to_numpy(zero_copy_only=False)
@@ -121,7 +123,7 @@ def _as_matrix(table: pa.Table) -> tuple[sparse.csr_array, npt.NDArray[np.float6
 
 
 def _pairs_by_join(entries: DataFrame, k: int, similarity: Similarity) -> DataFrame:
-    """Every pair of every basket through Spark's shuffle: slower, without a memory bound."""
+    """Find the pairs by a Spark join of all pairs of each basket: slower, but for any size."""
     left = entries.select("src", F.col("index").alias("src_index"), F.col("size").alias("_size"))
     right = entries.select("src", F.col("index").alias("dst_index"), F.col("size").alias("_other"))
     pairs = left.join(right, "src", how="inner").where("src_index <> dst_index")
@@ -138,7 +140,7 @@ def _pairs_by_join(entries: DataFrame, k: int, similarity: Similarity) -> DataFr
 
 
 def _similarity_column(similarity: Similarity) -> Column:
-    """Similarity.of in Spark's terms; tests hold the two equal."""
+    """Similarity.of as a column."""
     shared, size, other = (F.col(name).cast("double") for name in ("n_shared", "_size", "_other"))
     if similarity.measure == "cosine":
         value = shared / F.sqrt(size * other)

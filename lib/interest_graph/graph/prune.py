@@ -1,4 +1,4 @@
-"""Drops edges that carry little: one by one, or by what the whole graph says."""
+"""Pruning: rules that drop edges by weight, age, rank, significance or core number."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ def drop_light_edges(edges: DataFrame, *, min_weight: float) -> DataFrame:
 
 
 def keep_heaviest_edges(edges: DataFrame, *, per_vertex: int, end: str = "src") -> DataFrame:
-    """Keep the `per_vertex` heaviest edges at each `end`; ties go to the smaller other end."""
+    """Keep the `per_vertex` heaviest edges of each vertex at `end` (src or dst).
+
+    Of edges of equal weight, those with the smaller id at the other end are kept.
+    """
     other = "dst" if end == "src" else "src"
     heaviest_first = Window.partitionBy(end).orderBy(F.desc("weight"), other)
     ranked = edges.withColumn("_rank", F.row_number().over(heaviest_first))
@@ -36,7 +39,7 @@ def drop_old_edges(edges: DataFrame, *, as_of: datetime, max_age_days: float) ->
 
 
 def drop_minor_edges(edges: DataFrame, *, min_share: float) -> DataFrame:
-    """Keep edges of at least `min_share` of the weight of their src's heaviest edge."""
+    """Keep edges with at least `min_share` of the weight of the heaviest edge of their src."""
     heaviest = F.max("weight").over(Window.partitionBy("src"))
     return (
         edges.withColumn("_top", heaviest)
@@ -46,21 +49,21 @@ def drop_minor_edges(edges: DataFrame, *, min_share: float) -> DataFrame:
 
 
 def drop_insignificant_edges(edges: DataFrame, *, max_p_value: float) -> DataFrame:
-    """Keep the backbone: edges whose p_value of `with_p_values` is at most `max_p_value`."""
+    """Keep edges whose p_value (`with_p_values`) is at most `max_p_value`: the graph's backbone."""
     return with_p_values(edges).where(F.col("p_value") <= max_p_value).drop("p_value")
 
 
 def with_p_values(edges: DataFrame) -> DataFrame:
-    """Add p_value: chance of so large a share, had the vertex split its weight at random.
+    """Add p_value, of the disparity filter (Serrano, Boguñá and Vespignani 2009).
 
-    The smaller of both ends' (1 - w / s) ** (k - 1), s the vertex's weight, k its degree; a vertex
-    with one edge has no say (Serrano, Boguñá and Vespignani 2009, the disparity filter).
+    Null hypothesis: a vertex divides its weight among its edges at random. The smaller value of
+    both ends, (1 - w / s) ** (k - 1) with s the weighted degree and k the degree; an end with one
+    edge gives 1.
     """
-    chances = [_chance("src"), _chance("dst")]
-    return edges.withColumn("p_value", F.least(*chances))
+    return edges.withColumn("p_value", F.least(_p_value_at("src"), _p_value_at("dst")))
 
 
-def _chance(end: str) -> Column:
+def _p_value_at(end: str) -> Column:
     around = Window.partitionBy(end)
     share = F.col("weight") / F.sum("weight").over(around)
     others = F.count("*").over(around) - 1
@@ -68,7 +71,7 @@ def _chance(end: str) -> Column:
 
 
 def clean_edges(edges: DataFrame) -> DataFrame:
-    """Drop self-loops and merge duplicates (src, dst, kind): weights and events add up."""
+    """Drop self-loops and edges of weight 0; add up edges of the same src, dst, kind."""
     proper = edges.where("src <> dst AND weight > 0")
     return proper.groupBy("src", "dst", "kind").agg(
         exact_sum(F.col("weight")).alias("weight"),
@@ -86,7 +89,7 @@ def keep_core(edges: DataFrame, *, config: GraphConfig) -> DataFrame:
 
 
 def core_numbers(edges: DataFrame, config: GraphConfig) -> DataFrame:
-    """id, core_number of every vertex of `edges` (src, dst, weight)."""
+    """Core number of every vertex of `edges` (src, dst, weight): id, core_number."""
     if fits_worker(edges, config):
         return run_in_worker(edges, _cores_of, "id STRING, core_number BIGINT")
     named, links = number_vertices(edges)
@@ -95,9 +98,9 @@ def core_numbers(edges: DataFrame, config: GraphConfig) -> DataFrame:
 
 
 def keep_connected(edges: DataFrame, kept: DataFrame, config: GraphConfig) -> DataFrame:
-    """`kept` and the edges of a maximum spanning forest of `edges`: components stay as they were.
+    """Add the edges of a maximum spanning forest of `edges` to `kept`, so that no component splits.
 
-    Raises DataError where `edges` does not fit one worker.
+    kept: the edges left after pruning `edges`. Raises DataError when `edges` fits no worker.
     """
     if not fits_worker(edges, config):
         what = "graph.prune.keep_connected needs a graph that fits one worker"

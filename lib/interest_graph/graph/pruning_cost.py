@@ -1,4 +1,4 @@
-"""What pruning costs a recommender: recall of held-out edges before and after; no Spark in it."""
+"""Cost of pruning for a recommender: recall of held-out edges before and after. No Spark here."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ _USERS_AT_ONCE = 200  # rows of users x items held as a dense block
 
 
 def recall_before_and_after(edges: pd.DataFrame, *, n_users: int, k: int) -> dict[str, float]:
-    """Recall@k of each user's latest item by a linear graph filter on all edges and on kept ones.
+    """Recall@k of users' latest items, ranked by a linear graph filter on all and on kept edges.
 
-    edges: src, dst, weight, last_ts, is_kept; one row a user-item pair. Of up to `n_users` users
-    with at least two edges, evenly spread over the sorted ids, the latest edge (ties: the larger
-    item id) is taken out of both graphs, and has to come back among the user's best unseen items.
-    Returns n_users, recall_before, recall_after; nothing when no user has two edges.
+    edges: src, dst, weight, last_ts, is_kept; one row a user-item pair. Up to `n_users` users with
+    at least two edges are tested, evenly spread over the sorted ids. Their latest edge (of equal
+    times the larger item id) is removed from both graphs; it is a hit when its item is among the k
+    best unseen items. Scores: R^ R^' R^ with R^ = Du^-1/2 R Di^-1/2.
+    Returns n_users, recall_before, recall_after; an empty dict when no user has two edges.
     """
     ordered = edges.sort_values(["src", "last_ts", "dst"], ignore_index=True)
     user, item = (pd.factorize(ordered[end], sort=True)[0] for end in ("src", "dst"))
@@ -45,7 +46,7 @@ def recall_before_and_after(edges: pd.DataFrame, *, n_users: int, k: int) -> dic
 
 
 def _held_out(user: Ints, n_users: int) -> Ints:
-    """Row of the last edge of chosen users; rows are sorted by user and time."""
+    """Row of the last edge of each tested user; user: int64[edges], sorted by user and time."""
     last = np.flatnonzero(np.r_[user[1:] != user[:-1], True])
     eligible = last[np.bincount(user) >= 2]
     chosen = np.linspace(0, len(eligible) - 1, min(n_users, len(eligible)))
@@ -55,7 +56,10 @@ def _held_out(user: Ints, n_users: int) -> Ints:
 def _hit_rate(
     matrix: sparse.csr_array, seen: sparse.csr_array, users: Ints, targets: Ints, k: int
 ) -> float:
-    """Share of users whose target is among their k best items that are not seen."""
+    """Fraction of users whose target item is among their k best unseen items.
+
+    matrix: users x items that scores are computed from; seen: users x items to leave out.
+    """
     filtered = _normalised(matrix)
     hits = 0
     for start in range(0, len(users), _USERS_AT_ONCE):
@@ -74,7 +78,7 @@ def _hit_rate(
 
 
 def _normalised(matrix: sparse.csr_array) -> sparse.csr_array:
-    """Du^-1/2 R Di^-1/2; rows and columns without weight stay empty."""
+    """Du^-1/2 R Di^-1/2; rows and columns without weight stay 0."""
     scales = []
     for axis in (1, 0):
         total = np.asarray(matrix.sum(axis=axis)).ravel()

@@ -1,4 +1,4 @@
-"""Items that read alike: text neighbours and clusters with names; NumPy and SciPy, no Spark."""
+"""Text neighbours of items, and named clusters of texts. NumPy and SciPy, no Spark here."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import pandas as pd
 from scipy.cluster.vq import kmeans2
 
 from interest_graph.ids import INTEREST, ITEM, vertex
+from interest_graph.largest import largest_columns
 
 Ints = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
 
 _ROWS_AT_ONCE = 1024  # rows of items x items held as a dense block
-_ROUNDS = 25
+_ROUNDS = 25  # of k-means
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _WORDS_IN_A_NAME = 3
 
@@ -25,19 +26,20 @@ _WORDS_IN_A_NAME = 3
 def text_neighbours(
     vectors: Vectors, *, k: int, min_similarity: float
 ) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
-    """Each item's `k` nearest others by cosine, at least `min_similarity` (> 0).
+    """The `k` other items nearest to each item by cosine, of at least `min_similarity` (> 0).
 
-    vectors: float32[items, dimension]. Returns src, dst, cosine; ties go to the smaller index.
+    vectors: float32[items, dimension]. Returns src, dst, cosine, each [pairs]; of equal cosines
+    the smaller dst comes first.
     """
     unit = _unit(vectors)
     k = min(k, len(unit) - 1)
     found: list[tuple[Ints, Ints, npt.NDArray[np.float64]]] = []
     for start in range(0, len(unit) if k > 0 else 0, _ROWS_AT_ONCE):
         block = np.arange(start, min(start + _ROWS_AT_ONCE, len(unit)))
-        # Rounded: the last bits of a product depend on the processor, and decide ties.
+        # Rounded, because the last bits of a product depend on the processor and would decide ties.
         cosine = np.round(unit[block] @ unit.T, 5).astype(np.float64)
         cosine[np.arange(len(block)), block] = -np.inf
-        best = np.argsort(-cosine, axis=1, kind="stable")[:, :k]
+        best = largest_columns(cosine, k)
         value = np.take_along_axis(cosine, best, axis=1).ravel()
         near = value >= min_similarity
         found.append((np.repeat(block, k)[near], best.ravel()[near], value[near]))
@@ -48,7 +50,11 @@ def text_neighbours(
 
 
 def text_clusters(vectors: Vectors, *, n_clusters: int, seed: int) -> Ints:
-    """Cluster of each item: k-means on unit vectors, started by k-means++ (Arthur 2007)."""
+    """Cluster of each item, by k-means on unit vectors with k-means++ starts (Arthur 2007).
+
+    vectors: float32[items, dimension]. Returns int64[items], from 0; fewer clusters than n_clusters
+    when there are fewer distinct vectors.
+    """
     unit = _unit(vectors).astype(np.float64)
     wanted = min(n_clusters, len(np.unique(unit, axis=0)))
     if wanted < 2:
@@ -58,10 +64,10 @@ def text_clusters(vectors: Vectors, *, n_clusters: int, seed: int) -> Ints:
 
 
 def cluster_names(texts: Iterable[str], labels: Ints) -> dict[int, str]:
-    """Each cluster's most typical words: frequent in it and rare in others.
+    """Name each cluster by its three most typical words: frequent in its texts and rare in others.
 
-    A word scores its share of the cluster's texts times the logarithm of how much larger that is
-    than its share of all texts. Clusters that would share a name get their number with it.
+    A word's score is p log(p / q), with p its share of the cluster's texts and q its share of all
+    texts. Clusters that would have the same name, or none, get their number appended.
     """
     words = [set(_WORD.findall(text.lower())) for text in texts]
     overall = Counter(word for text in words for word in text)
@@ -82,9 +88,10 @@ def cluster_names(texts: Iterable[str], labels: Ints) -> dict[int, str]:
 def semantic_edges(
     items: pd.DataFrame, *, k: int, min_similarity: float, n_clusters: int, seed: int
 ) -> pd.DataFrame:
-    """Text neighbours and clusters of `items` (item_id, text, vector) as src, dst, kind, weight.
+    """Edges from texts: src, dst, kind, weight.
 
-    Kinds: item_text between items, item_interest from an item to `t:~<name of its cluster>`.
+    items: item_id, text, vector. Kinds: item_text between text neighbours, with the cosine as
+    weight; item_interest from an item to the interest `t:~<name of its cluster>`, with weight 1.
     """
     ordered = items.sort_values("item_id", ignore_index=True)
     ids = np.array([vertex(ITEM, item) for item in ordered["item_id"]], dtype=object)
@@ -108,6 +115,6 @@ def semantic_edges(
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    """Rows of length 1; a row of zeros stays."""
+    """Rows divided by their lengths; rows of zeros stay zeros."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(length > 0, length, 1.0), dtype=np.float32)

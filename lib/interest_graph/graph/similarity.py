@@ -1,4 +1,4 @@
-"""Item-item similarity of one block of items as sparse products; no Spark in it."""
+"""Item-item similarity of a block of items, by sparse products. No Spark here."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from interest_graph.largest import largest_entries
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Multiply-adds whose result is held at once: about 16 bytes each, before equal pairs are summed.
+# Multiply-adds of one product: each takes about 16 bytes until equal pairs have been added up.
 _PRODUCTS_AT_ONCE = 20_000_000
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """A measure of how much two sets overlap.
+    """A measure of how much the user sets of two items overlap.
 
-    n_baskets: number of all sets' possible members (users), for pmi only.
+    shrinkage: multiplies the similarity by n / (n + shrinkage) for n shared users; n_baskets:
+    number of all users, for pmi only.
     """
 
     measure: Literal["cosine", "jaccard", "pmi"] = "cosine"
@@ -29,7 +32,10 @@ class Similarity:
     n_baskets: int = 0
 
     def of(self, shared: Floats, size: Floats, other_size: Floats) -> Floats:
-        """Similarity of pairs that share `shared` members; all float64[pairs]."""
+        """Similarity of pairs of items of `size` and `other_size` users, of which `shared` common.
+
+        All float64[pairs].
+        """
         if self.measure == "cosine":
             value = shared / np.sqrt(size * other_size)
         elif self.measure == "jaccard":
@@ -42,10 +48,11 @@ class Similarity:
 def most_similar(
     baskets: sparse.csr_array, sizes: Floats, rows: Ints, *, k: int, similarity: Similarity
 ) -> Iterator[tuple[Ints, Ints, Floats, Ints]]:
-    """Each row item's `k` most similar items, best first, ties to the smaller index.
+    """The `k` items most similar to each item of `rows`, best first; ties to the smaller number.
 
-    baskets: int32[users, items] of ones, all users of the `rows` items; sizes: users by item.
-    Yields src, dst, similarity (> 0) and users shared, in pieces of bounded memory.
+    baskets: int32[users, items] of ones, with all users of the `rows` items; sizes: float64[items],
+    users of each item. Yields src, dst, similarity (> 0), shared users, each [pairs], for a part of
+    the rows at a time, so that memory is bounded.
     """
     by_item = baskets.T.tocsr()
     basket_sizes = np.diff(baskets.indptr).astype(np.float64)
@@ -59,7 +66,7 @@ def most_similar(
 
 
 def _pieces(rows: Ints, products: Floats) -> list[Ints]:
-    """Split rows so that each piece stays below _PRODUCTS_AT_ONCE, one row at least."""
+    """Split rows into pieces of at most about _PRODUCTS_AT_ONCE products, or of a single row."""
     group = np.floor(np.cumsum(products) / _PRODUCTS_AT_ONCE)
     return [piece for piece in np.split(rows, np.flatnonzero(np.diff(group)) + 1) if len(piece)]
 
@@ -72,25 +79,6 @@ def _best_of(
     shared = counts.data.astype(np.float64)
     value = similarity.of(shared, sizes[rows[owner]], sizes[dst])
     value[dst == rows[owner]] = 0.0  # an item is not its own neighbour
-    chosen = _contenders(value, counts.indptr, k)
-    order = chosen[np.lexsort((dst[chosen], -value[chosen], owner[chosen]))]
-    order = order[_rank_in_group(owner[order]) < k]
-    src = rows[owner[order]].astype(np.int64)
-    return src, dst[order].astype(np.int64), value[order], counts.data[order].astype(np.int64)
-
-
-def _contenders(value: Floats, starts: npt.NDArray[np.integer], k: int) -> Ints:
-    """Positions of each row's positive values that are not below its k-th largest."""
-    floor = np.zeros(len(starts) - 1)
-    for row in np.flatnonzero(np.diff(starts) > k):
-        segment = value[starts[row] : starts[row + 1]]
-        floor[row] = np.partition(segment, len(segment) - k)[len(segment) - k]
-    floors = np.repeat(floor, np.diff(starts))
-    return np.flatnonzero((value > 0) & (value >= floors))
-
-
-def _rank_in_group(groups: Ints) -> Ints:
-    """Position of each entry within its run of equal values."""
-    starts = np.flatnonzero(np.r_[True, groups[1:] != groups[:-1]])
-    lengths = np.diff(np.r_[starts, len(groups)])
-    return np.arange(len(groups)) - np.repeat(starts, lengths)
+    best = largest_entries(value, dst, counts.indptr, k, above=0)
+    src = rows[owner[best]].astype(np.int64)
+    return src, dst[best].astype(np.int64), value[best], counts.data[best].astype(np.int64)

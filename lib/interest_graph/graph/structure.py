@@ -1,4 +1,8 @@
-"""What each vertex is in the graph: component, community, ranks, core number, degrees."""
+"""Structure by vertex: component, communities, PageRank, core number, triangles, degrees.
+
+A graph that fits one worker is computed there by local_algorithms, a larger one by
+distributed_algorithms, with the same results.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +28,17 @@ def describe(
     edges: DataFrame,
     config: GraphConfig,
     *,
-    tell: distributed_algorithms.Tell = distributed_algorithms.say_nothing,
+    report: distributed_algorithms.Report = distributed_algorithms.no_report,
 ) -> DataFrame:
-    """Structure by vertex of the undirected graph that `edges` (src, dst, weight) make.
+    """Structure by vertex of the undirected graph of `edges` (src, dst, weight).
 
-    Components and communities are named by the rank of their smallest vertex id; `community` is
-    label propagation's, `modularity_community` Leiden's. Ranks sum to 1. Kernels in one worker and
-    GraphFrames give the same rows, except that Leiden starts from label propagation's communities
-    where the graph fits no worker. Raises DataError when a result contradicts the edges.
-    Materialised by a local checkpoint. tell: hears of each round of GraphFrames' iterations.
+    Returns id, component, community (label propagation), modularity_community (Leiden), pagerank,
+    weighted_pagerank (each sums to 1), core_number, triangles, clustering, degree, weighted_degree.
+    Components and communities are named by the rank of their smallest vertex id among all ids. For
+    a graph that fits no worker Leiden merges the communities of label propagation instead of
+    vertices; all else is the same. report: called with a line after each round of a distributed
+    algorithm. Materialised by a local checkpoint. Raises DataError when components contradict the
+    edges.
     """
     ends = edges.select("src", "dst", "weight")
     if fits_worker(edges, config):
@@ -40,18 +46,18 @@ def describe(
         return run_in_worker(
             ends, partial(_structure_of, settings=settings), _STRUCTURE
         ).localCheckpoint()
-    described = _by_frames(ends, config, tell).localCheckpoint()
+    described = _structure_distributed(ends, config, report).localCheckpoint()
     check_components(ends, described)
     return described
 
 
 def described_edges(edges: DataFrame, config: GraphConfig) -> DataFrame:
-    """Those of the kinds that structure is described by: graph.structure.edges."""
+    """The edges of the kinds in graph.structure.edges, which `describe` is applied to."""
     return edges.where(F.col("kind").isin(config.structure.edges))
 
 
 def components_of(edges: DataFrame, config: GraphConfig) -> DataFrame:
-    """id, component of every vertex of `edges`; the cheap part of `describe`."""
+    """Connected components of `edges` (src, dst) alone, as in `describe`: id, component."""
     ends = edges.select("src", "dst", F.lit(1.0).alias("weight"))
     if fits_worker(edges, config):
         return run_in_worker(ends, _components_of, "id STRING, component BIGINT")
@@ -62,9 +68,9 @@ def components_of(edges: DataFrame, config: GraphConfig) -> DataFrame:
 
 
 def check_components(edges: DataFrame, structure: DataFrame) -> None:
-    """Raise DataError unless every edge lies in one component and every vertex is there.
+    """Raise DataError unless both ends of every edge are in `structure` with the same component.
 
-    Distributed components have been silently wrong before (graphframes#453, #872).
+    GraphFrames' components have been silently wrong before (graphframes#453, #872).
     """
     by_id = structure.select("id", "component")
     src = by_id.select(F.col("id").alias("src"), F.col("component").alias("_src_component"))
@@ -108,23 +114,23 @@ def _structure_of(
     return pd.DataFrame(columns)
 
 
-def _by_frames(
-    edges: DataFrame, config: GraphConfig, tell: distributed_algorithms.Tell
+def _structure_distributed(
+    edges: DataFrame, config: GraphConfig, report: distributed_algorithms.Report
 ) -> DataFrame:
     settings = config.structure
     named, links = number_vertices(edges)
     vertices = named.select(F.col("index").alias("id"))
     degrees = distributed_algorithms.degrees(vertices, links)
-    ranks = distributed_algorithms.pagerank(degrees, links, settings, tell=tell)
+    ranks = distributed_algorithms.pagerank(degrees, links, settings, report=report)
     labels = distributed_algorithms.propagate_labels(
-        vertices, links, rounds=settings.label_rounds, tell=tell
+        vertices, links, rounds=settings.label_rounds, report=report
     )
     parts = [
         distributed_algorithms.components(vertices, links),
         labels,
         _leiden_of_communities(labels, links, config),
         ranks,
-        distributed_algorithms.core_numbers(degrees, links, tell=tell),
+        distributed_algorithms.core_numbers(degrees, links, report=report),
         distributed_algorithms.triangles(degrees, links),
     ]
     return by_vertex_id(
@@ -135,7 +141,7 @@ def _by_frames(
 def _leiden_of_communities(labels: DataFrame, links: DataFrame, config: GraphConfig) -> DataFrame:
     """id, modularity_community: Leiden on the graph whose vertices are `labels`' communities.
 
-    Where even these do not fit a worker, the communities stay as they are.
+    If even that graph fits no worker, the communities are returned unchanged.
     """
     joined = distributed_algorithms.contract(labels, links)
     if joined.count() * BYTES_AN_EDGE > config.worker_mb * 2**20:
@@ -153,7 +159,7 @@ def _leiden_of(graph: local_algorithms.Adjacency, ids: Ids, *, seed: int) -> pd.
 
 
 def number_vertices(edges: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """Vertices (id, index) and links (src, dst, w) between indexes, both directions."""
+    """Number the vertices of `edges`: (id, index), and links (src, dst, w) by index, both ways."""
     ids = edges.select(F.explode(F.array("src", "dst")).alias("id"))
     named = with_dense_ids(ids).localCheckpoint()
     src = named.select(F.col("id").alias("src"), F.col("index").alias("_src"))
@@ -164,6 +170,6 @@ def number_vertices(edges: DataFrame) -> tuple[DataFrame, DataFrame]:
 
 
 def by_vertex_id(named: DataFrame, by_index: DataFrame) -> DataFrame:
-    """Rows by index (id) as rows by vertex id."""
+    """Replace the vertex numbers in column id of `by_index` by vertex ids; named: id, index."""
     names = named.select(F.col("id").alias("_name"), F.col("index").alias("id"))
     return names.join(by_index, "id", how="inner").drop("id").withColumnRenamed("_name", "id")

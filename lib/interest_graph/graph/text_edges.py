@@ -1,4 +1,4 @@
-"""Brings item texts and vectors to the kernel that makes edges of them."""
+"""Edges from item texts: runs the kernel of graph/semantics.py on all items in one worker."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from interest_graph.errors import DataError
 from interest_graph.graph.interests import no_events
 from interest_graph.graph.semantics import semantic_edges
 
-_BYTES_AN_ITEM = 8192  # a vector of 384 floats three times, its text and its words
+_BYTES_AN_ITEM = 8192  # three copies of a vector of 384 floats, the text and its words
 
 
 def text_edges(items: DataFrame, features: DataFrame, config: GraphConfig) -> DataFrame:
     """Edges between items of similar text, and from items to clusters of texts.
 
     items: item_id, text, title, categories; features: item_id, vector of one encoder. Returns
-    the columns of weigh.EDGE_COLUMNS, materialised. Raises DataError where no worker can hold
-    the vectors.
+    EDGE_COLUMNS of graph/weigh.py but in kinds item_text and item_interest; materialised by a local
+    checkpoint. Raises DataError when the vectors need more than graph.worker_mb in one worker.
     """
-    # What the encoder reads of an item without a text.
+    # The same text that the encoder reads of an item without text.
     instead = F.concat_ws(" ", "title", F.concat_ws(" ", "categories"))
     words = F.coalesce(F.nullif(F.trim("text"), F.lit("")), instead).alias("text")
     texts = features.select("item_id", "vector").join(

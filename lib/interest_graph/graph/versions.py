@@ -17,16 +17,16 @@ from interest_graph.identity import digest
 
 
 def version_of(config: GraphConfig, as_of: datetime, inputs: Mapping[str, str]) -> str:
-    """Twelve hexadecimal digits of settings, as-of time and the data of the tables read.
+    """The name of a graph version: 12 hexadecimal digits, a digest of what decides the graph.
 
-    inputs: identity of each table's data by its name.
+    Namely the settings, the as-of time and `inputs`: table name -> identity of its data.
     """
     settings = config.model_dump(mode="json")
     return digest({"settings": settings, "as_of": as_of.isoformat(), "inputs": dict(inputs)}, 12)
 
 
 def formula_of(config: GraphConfig) -> str:
-    """The weight of a user-item edge in words and figures."""
+    """The formula of user-item weights with the configured numbers, as text."""
     decay = ""
     if config.half_life_days is not None:
         decay = f" * 2**(-age_days / {config.half_life_days:g})"
@@ -42,9 +42,10 @@ def version_row(
     input_versions: Mapping[str, int],
     known: DataFrame | None,
 ) -> Row:
-    """The version's row of graph.versions; `known` are the rows so far.
+    """The version's row of graph.versions; known: the rows so far, None if there are none.
 
-    Building the newest version again keeps its number, so that a repeated run changes nothing.
+    The newest version keeps its build number when it is built again, so a repeated run changes
+    nothing.
     """
     return Row(
         graph_version=version,
@@ -59,9 +60,10 @@ def version_row(
 def pair_to_compare(
     versions: DataFrame, old: str | None = None, new: str | None = None
 ) -> tuple[str, str]:
-    """The graph versions `old` and `new`; by default the newest build and the one before it.
+    """Two graph versions to compare, (old, new); by default the two newest builds.
 
-    versions: graph_version, build. Raises DataError when one is not there.
+    versions: graph_version, build. Raises DataError when a version is not in it or there is no
+    older one.
     """
     rows = versions.orderBy(F.desc("build")).select("graph_version").collect()
     known = [str(row["graph_version"]) for row in rows]
@@ -79,14 +81,14 @@ def pair_to_compare(
     return old or before[0], newer
 
 
-_MAJOR_PART = 0.2  # a part of a community counts from this share of its vertices on
+_MAJOR_PART = 0.2  # a part with at least this share of a community's vertices is major
 
 
 def diff_edges(old: DataFrame, new: DataFrame, *, tolerance: float = 0.01) -> DataFrame:
-    """Edges that are new, gone, stronger or weaker; equal ones are left out.
+    """Edges that differ between two versions: change is new, gone, stronger or weaker.
 
-    old, new: src, dst, kind, weight of one version each. tolerance: relative change of a weight
-    that is no change. Returns src, dst, kind, change, old_weight, new_weight.
+    old, new: src, dst, kind, weight of one version each. tolerance: relative changes of a weight up
+    to this are ignored. Returns src, dst, kind, change, old_weight, new_weight.
     """
     key = ["src", "dst", "kind"]
     before = old.select(*key, F.col("weight").alias("old_weight"))
@@ -100,19 +102,19 @@ def diff_edges(old: DataFrame, new: DataFrame, *, tolerance: float = 0.01) -> Da
 
 
 def diff_communities(old: DataFrame, new: DataFrame) -> DataFrame:
-    """Communities that split into, or merged from, at least two major parts.
+    """Communities that split into at least two major parts, or were merged from such parts.
 
-    old, new: id, community of one version each; vertices of both versions count. A part is major
-    from a fifth of the community's vertices on.
-    Returns change (split, merged), community, parts (communities of the other version), n_vertices.
+    old, new: id, community of one version each; only vertices of both versions are compared. A part
+    is major with at least a fifth of the community's vertices. Returns change (split or merged),
+    community, parts (the communities of the other version), n_vertices.
     """
     before = old.select("id", F.col("community").alias("_old"))
     after = new.select("id", F.col("community").alias("_new"))
     shared = (
         before.join(after, "id", how="inner").groupBy("_old", "_new").agg(F.count("*").alias("_n"))
     )
-    split = _broken(shared, whole="_old", part="_new").withColumn("change", F.lit("split"))
-    merged = _broken(shared, whole="_new", part="_old").withColumn("change", F.lit("merged"))
+    split = _divided(shared, whole="_old", part="_new").withColumn("change", F.lit("split"))
+    merged = _divided(shared, whole="_new", part="_old").withColumn("change", F.lit("merged"))
     return split.unionByName(merged).select("change", "community", "parts", "n_vertices")
 
 
@@ -126,8 +128,8 @@ def _change(tolerance: float) -> Column:
     )
 
 
-def _broken(shared: DataFrame, *, whole: str, part: str) -> DataFrame:
-    """Communities of column `whole` with two or more major parts in column `part`."""
+def _divided(shared: DataFrame, *, whole: str, part: str) -> DataFrame:
+    """Communities of column `whole` that have two or more major parts in column `part`."""
     sizes = shared.groupBy(whole).agg(F.sum("_n").alias("n_vertices"))
     parts = shared.join(sizes, whole, how="inner").where(
         F.col("_n") >= _MAJOR_PART * F.col("n_vertices")

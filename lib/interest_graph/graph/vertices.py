@@ -1,4 +1,4 @@
-"""The vertices at the ends of edges: names, attributes, activity, dense numbers."""
+"""Vertices of a graph, from the ends of its edges: names, attributes, activity, numbers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from interest_graph.ids import item_vertex, user_vertex, vertex_key, vertex_kind
 
 
 def vertices_of(edges: DataFrame, items: DataFrame | None) -> DataFrame:
-    """The ends of `edges` (src, dst): a vertex without an edge does not exist.
+    """All vertices with an edge: id, kind, key (the id without the prefix of its kind), name.
 
-    items: item_id, title; gives items their names. Returns id, kind, key, name.
+    edges: src, dst; items: item_id, title. Names: of items their title, of interests their key, of
+    users and items without title null.
     """
     ids = edges.select(F.explode(F.array("src", "dst")).alias("id")).distinct()
     kind, key = vertex_kind(F.col("id")), vertex_key(F.col("id"))
@@ -35,8 +36,8 @@ def with_features(
 ) -> DataFrame:
     """Add attributes, vector, n_events, n_neighbours, first_ts, last_ts; null where unknown.
 
-    vertices: id; user_item: edges before pruning; users: user_id, attributes; items: item_id,
-    attributes; features: item_id, vector of one encoder.
+    vertices: id; user_item: user_item edges before pruning, for the activity; users: user_id,
+    attributes; items: item_id, attributes; features: item_id, vector of one encoder.
     """
     known = vertices.join(_activity(user_item), "id", how="left")
     known = known.join(_attributes(known, users, items), "id", how="left")
@@ -47,7 +48,7 @@ def with_features(
 
 
 def _activity(user_item: DataFrame) -> DataFrame:
-    """id, n_events, n_neighbours, first_ts, last_ts of both ends of the edges."""
+    """Activity of users and items: id, n_events, n_neighbours, first_ts, last_ts."""
     ends = user_item.select(
         F.explode(F.array("src", "dst")).alias("id"), "n_events", "first_ts", "last_ts"
     )
@@ -60,7 +61,7 @@ def _activity(user_item: DataFrame) -> DataFrame:
 
 
 def _attributes(vertices: DataFrame, users: DataFrame | None, items: DataFrame | None) -> DataFrame:
-    """id, attributes of the users and items that are given."""
+    """Attributes by vertex of the given users and items: id, attributes."""
     given = [
         frame.select(vertex(F.col(key)).alias("id"), "attributes")
         for frame, vertex, key in (
@@ -75,20 +76,20 @@ def _attributes(vertices: DataFrame, users: DataFrame | None, items: DataFrame |
 
 
 def with_dense_ids(ids: DataFrame) -> DataFrame:
-    """Number the distinct strings of `ids` (id) by their order: id, index BIGINT from 0.
+    """Number the distinct ids by their rank in ascending order: id, index BIGINT from 0.
 
-    The number is the rank in sorted order, whatever the partitioning; GraphFrames' own numbering
-    changes when it is computed again. One task sorts them: a million takes about two seconds.
+    The numbers do not depend on the partitioning; those that GraphFrames gives may change when a
+    plan is computed again. One task sorts all ids: a million takes about two seconds.
     """
     in_order = Window.orderBy("id")
     return ids.select("id").distinct().withColumn("index", rank_from_zero(in_order))
 
 
 def rank_from_zero(order: WindowSpec) -> Column:
-    """Position in `order`, BIGINT from 0."""
+    """Column: the position in this order, BIGINT from 0."""
     return (F.row_number().over(order) - 1).cast("bigint")
 
 
 def _own_name() -> Column:
-    """An interest is its own name; a user has none, an item without a title neither."""
+    """Column: the key for interests, null for other kinds."""
     return F.when(F.col("kind") == "interest", F.col("key"))

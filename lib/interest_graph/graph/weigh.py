@@ -1,4 +1,4 @@
-"""Interest of users in items: action weight x value x decay, summed."""
+"""Weights of user-item edges: action weight x value factor x decay, summed over events."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def weigh_edges(interactions: DataFrame, *, as_of: datetime, config: GraphConfig
     """Sum each user's interest in each item: action weight x value factor x 2**(-age / half-life).
 
     interactions: user_id, item_id, action, event_ts, value, dwell_seconds; one row an event.
-    Events after `as_of` are ignored; so are those older than 72 half-lives, which weigh nothing.
-    Then adjust.adjust_weights applies, by default nothing.
+    Events after `as_of` are ignored, and so are those older than 72 half-lives, whose weight is
+    truncated to 0. The sums are then changed by `adjust_weights`, which by default does nothing.
     Returns user_id, item_id, weight (> 0), n_events, first_ts, last_ts; one row a pair.
     """
     seen = interactions.where(_age_days(as_of) >= 0)
@@ -39,7 +39,7 @@ def weigh_edges(interactions: DataFrame, *, as_of: datetime, config: GraphConfig
 
 
 def require_edges(edges: DataFrame) -> DataFrame:
-    """The edges themselves. Raises DataError when there are none."""
+    """Return the edges unchanged. Raises DataError when there are none."""
     if edges.isEmpty():
         reasons = "after as_of, older than 72 half-lives, or of value 0"
         raise DataError(
@@ -49,14 +49,14 @@ def require_edges(edges: DataFrame) -> DataFrame:
 
 
 def to_graph_edges(weighed: DataFrame) -> DataFrame:
-    """Rows of weigh_edges as graph edges: src, dst, kind, weight, n_events, first_ts, last_ts."""
+    """Rows of `weigh_edges` as edges of kind user_item, with EDGE_COLUMNS."""
     src, dst = user_vertex(F.col("user_id")), item_vertex(F.col("item_id"))
     ends = weighed.withColumn("src", src).withColumn("dst", dst)
     return ends.withColumn("kind", F.lit("user_item")).select(*EDGE_COLUMNS)
 
 
 def _strength(as_of: datetime, config: GraphConfig) -> Column:
-    """What one event counts at `as_of`."""
+    """Column: the weight of one event at `as_of`, before adjustments."""
     decay = F.lit(1.0)
     if config.half_life_days is not None:
         decay = F.pow(F.lit(0.5), _age_days(as_of) / config.half_life_days)
@@ -102,11 +102,13 @@ def _factor(transform: ValueTransform) -> Column:
 
 
 def adjust_weights(edges: DataFrame, config: GraphConfig) -> DataFrame:
-    """Apply the configured formulas to `weight`, in this order, each to the result of the last.
+    """Apply the configured formulas to `weight`, one after another, in this order.
 
     edges: user_id, item_id, weight (> 0); other columns pass through.
-    Saturation w -> c w / (c + w) keeps one user who hammers one item below c.
-    Confidence w -> 1 + alpha ln(1 + w) (Hu, Koren and Volinsky 2008).
+    Saturation, w -> c w / (c + w): weights stay below c however often a user repeats an action.
+    Confidence, w -> 1 + alpha ln(1 + w) (Hu, Koren and Volinsky 2008).
+    Rarity: inverse item frequency, w ln(1 + n_users / users of the item); inverse user frequency,
+    w ln(1 + n_items / items of the user); or BM25.
     """
     weight = F.col("weight")
     if config.saturate_at is not None:
@@ -139,7 +141,7 @@ def _weigh_by_rarity(edges: DataFrame, rarity: RarityConfig) -> DataFrame:
     by_user = edges.groupBy("user_id").agg(
         F.count("*").alias("_n_items"), exact_sum(F.col("weight")).alias("_length")
     )
-    # Three figures of the whole graph; a frame of one row, so that nothing is computed here.
+    # Totals of the graph as a frame of one row, so that no Spark job runs here.
     totals = by_user.agg(
         F.count("*").alias("_users"), (exact_sum(F.col("_length")) / F.count("*")).alias("_mean")
     ).crossJoin(by_item.agg(F.count("*").alias("_items")))
@@ -159,7 +161,7 @@ def _rare_weight(rarity: RarityConfig) -> Column:
 
 
 def _bm25(weight: Column, rarity: RarityConfig) -> Column:
-    """Robertson and Zaragoza 2009: users are documents, items terms, weights term frequencies."""
+    """BM25 (Robertson and Zaragoza 2009): users are documents, items terms, w the frequency."""
     absent = F.col("_users") - F.col("_n_users") + 0.5
     rareness = F.log1p(absent / (F.col("_n_users") + 0.5))
     length = 1.0 - rarity.b + rarity.b * F.col("_length") / F.col("_mean")

@@ -1,1 +1,1 @@
-"""The jobs: what each reads, calls and writes."""
+"""The jobs, one a module: what each reads, which transforms it calls, what it writes."""

@@ -1,4 +1,4 @@
-"""silver.* -> graph.*: the pruned weighted interest graph of one as-of time, and its structure."""
+"""silver.* -> graph.*: the pruned weighted interest graph at the as-of time, and its structure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from interest_graph.job import Job, Run
 
 @dataclass(frozen=True)
 class Inputs:
-    """The tables that a graph is built from; features: text vectors of the configured encoder."""
+    """The tables that a graph is built from; None if absent. features: of the set encoder only."""
 
     interactions: DataFrame
     users: DataFrame | None
@@ -31,7 +31,7 @@ class Inputs:
 
 
 def run(run: Run) -> None:
-    """Weigh, prune, project and describe the graph; write it under its version."""
+    """Weigh, prune and project the edges, describe the structure, write all as one version."""
     config, inputs = run.settings.graph, _read(run)
     with cache_scope(run.spark) as keep:
         with run.phase("weighing edges"):
@@ -40,8 +40,8 @@ def run(run: Run) -> None:
         with run.phase("pruning and projecting"):
             pruned = keep(prune_edges(before, as_of=run.as_of, config=config))
             edges = keep(_connect(run, inputs, pruned))
-        with run.phase("structure") as tell:
-            structure = describe(described_edges(edges, config), config, tell=tell)
+        with run.phase("structure") as report:
+            structure = describe(described_edges(edges, config), config, report=report)
             shapes = shapes_of(before, pruned, edges, structure, config)
         with run.phase("writing the graph"):
             vertices = _vertices(inputs, before, edges)
@@ -61,7 +61,10 @@ def _read(run: Run) -> Inputs:
 
 
 def _read_features(run: Run) -> DataFrame | None:
-    """Text vectors of the configured encoder. Raises MissingTableError where texts need them."""
+    """Text vectors of the configured encoder, None if absent.
+
+    Raises MissingTableError if they are absent and the settings of graph.text need them.
+    """
     text = run.settings.graph.text
     is_needed = text.neighbours_per_item or text.n_clusters
     features = run.read(tables.FEATURES) if is_needed else run.read_if_written(tables.FEATURES)

@@ -1,4 +1,4 @@
-"""graph.edges, graph.communities -> graph.*_changes: what differs between two graph versions."""
+"""graph.edges, graph.communities -> graph.*_changes: differences between two graph versions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from interest_graph.job import Job, Run
 
 
 def run(run: Run) -> None:
-    """Compare the versions that the settings name, by default the two built last."""
+    """Compare the graph versions in the settings, by default the two newest."""
     config = run.settings.diff
     old, new = pair_to_compare(run.read(tables.GRAPH_VERSIONS), config.old, config.new)
     label = F.col(config.communities).alias("community")
@@ -38,7 +38,7 @@ def _write(run: Run, table: Table, rows: DataFrame, old: str, new: str) -> None:
 
 
 def _count(run: Run, table: Table, old: str, new: str) -> None:
-    """Rows of the pair by kind, as far as there is one, and change."""
+    """Count the written rows by change, and by kind where the table has that column."""
     by = [name for name in ("kind", "change") if name in table.column_names]
     written = run.store.read(table).where(_pair(old, new))
     for row in written.groupBy(*by).count().orderBy(*by).collect():

@@ -1,9 +1,9 @@
-"""silver.interactions -> gold.metrics: ranking quality on hold-outs, beside baselines."""
+"""silver.interactions -> gold.metrics: ranking quality of the model and baselines on hold-outs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -21,22 +21,24 @@ from interest_graph.graph.build import prune_edges
 from interest_graph.identity import digest
 from interest_graph.ids import user_item_pairs
 from interest_graph.job import Job, Run
+from interest_graph.plugins import file_name
 from interest_graph.progress import console
 from interest_graph.recommend.cold_start import gather_all_histories
 from interest_graph.recommend.topk import top_k
-from interest_graph.train.edges import hold_out_edges
+from interest_graph.train.edges import EdgeCounts, MemoryBound, hold_out_edges, size_of
+from interest_graph.train.fitted import Model
 from interest_graph.train.registry import make_model
 
 Keep = Callable[[DataFrame], DataFrame]
 
 
 @dataclass(frozen=True)
-class Exam:
-    """What every model of one split gets.
+class SplitInputs:
+    """The inputs of all models on one split.
 
     edges, validation: user_id, item_id, weight, parts of the pruned train graph; histories: the
     train items of the users asked about; hold_out: user_id, item_id; n_users: those asked about;
-    n_items: train catalogue.
+    size: of the train graph.
     """
 
     split: Split
@@ -45,7 +47,7 @@ class Exam:
     histories: DataFrame
     hold_out: DataFrame
     n_users: int
-    n_items: int
+    size: EdgeCounts
 
 
 def run(run: Run) -> None:
@@ -55,32 +57,30 @@ def run(run: Run) -> None:
     for config in run.settings.evaluate.splits:
         with cache_scope(run.spark) as keep:
             with run.phase(f"{config.name}: splitting"):
-                exam = _prepare(run, make_split(interactions, config, run.as_of), keep)
-            rows += _examine(run, exam, keep) if exam else []
+                inputs = _prepare(run, make_split(interactions, config, run.as_of), keep)
+            rows += _evaluate_split(run, inputs, keep) if inputs else []
     run.store.replace(tables.METRICS, run.spark.createDataFrame(rows, tables.METRICS.schema))
 
 
-def _prepare(run: Run, split: Split, keep: Keep) -> Exam | None:
-    """The split as models take it; None when nobody has both a train and a hold-out part."""
+def _prepare(run: Run, split: Split, keep: Keep) -> SplitInputs | None:
+    """The inputs of the models; None if no user has both a train and a test part."""
     train, test = keep(split.train.select("*")), keep(split.test)
     split = Split(split.name, train, test, split.as_of)
     for name, n_rows in count_unknown(split).items():
         run.count(f"{split.name}: {name}", n_rows)
     weighed = keep(_weigh(run, split))
     hold_out = keep(test.join(train.select("user_id"), on="user_id", how="left_semi"))
-    n_users, n_items = _count_distinct(hold_out, "user_id"), _count_distinct(weighed, "item_id")
-    if n_users == 0 or n_items == 0:
+    n_users, size = hold_out.select("user_id").distinct().count(), size_of(weighed)
+    if n_users == 0 or size.n_items == 0:
         console.print(f"{split.name}: left out, no user has both a train and a hold-out part")
         return None
-    config = run.settings.train  # the same recipe as the train job's
+    config = run.settings.train  # held out as in the train job
     edges, validation = hold_out_edges(weighed, config.validation.fraction, config.seed)
     everyone = gather_all_histories(weighed, interactions=train)
     histories = everyone.join(hold_out.select("user_id"), on="user_id", how="left_semi")
-    return Exam(split, keep(edges), keep(validation), keep(histories), hold_out, n_users, n_items)
-
-
-def _count_distinct(frame: DataFrame, column: str) -> int:
-    return frame.select(column).distinct().count()
+    return SplitInputs(
+        split, keep(edges), keep(validation), keep(histories), hold_out, n_users, size
+    )
 
 
 def _weigh(run: Run, split: Split) -> DataFrame:
@@ -90,53 +90,68 @@ def _weigh(run: Run, split: Split) -> DataFrame:
     return user_item_pairs(prune_edges(weigh.to_graph_edges(weighed), as_of=until, config=config))
 
 
-def _examine(run: Run, exam: Exam, keep: Keep) -> list[tuple[Any, ...]]:
+def _evaluate_split(run: Run, inputs: SplitInputs, keep: Keep) -> list[tuple[Any, ...]]:
     """Rows of gold.metrics, every model under the same protocol."""
     ours = run.settings.train.model
     lists: dict[str, DataFrame] = {}
     seconds: dict[str, float] = {}
-    for model in dict.fromkeys([ours, *run.settings.evaluate.baselines]):
-        with run.phase(f"{exam.split.name}: {model}"):
-            started, folder = time.monotonic(), _work_dir(run, exam, model)
-            lists[model] = keep(_recommend(run, exam, model, folder))
-            lists[model].count()
-            seconds[model] = time.monotonic() - started
-            FileSystem(run.spark).delete(folder)
+    for model in _models(run, inputs):
+        with run.phase(f"{inputs.split.name}: {model.name}"):
+            started = time.monotonic()
+            lists[model.name] = _recommend(run, inputs, model, keep)
+            seconds[model.name] = time.monotonic() - started
+            FileSystem(run.spark).delete(_work_dir(run, inputs, model.name))
     ks = run.settings.evaluate.k
     named = [frame.withColumn("model", F.lit(model)) for model, frame in lists.items()]
     everyone = reduce(DataFrame.unionByName, named)
-    scores = keep(score_users(everyone, exam.hold_out, list(lists), ks))
-    counts = {"n_users": exam.n_users, "n_items": exam.n_items}
-    judged = compare_models(scores, everyone, ours=ours, ks=ks, **counts)
+    scores = keep(score_users(everyone, inputs.hold_out, list(lists), ks))
+    counts = {"n_users": inputs.n_users, "n_items": inputs.size.n_items}
+    compared = compare_models(scores, everyone, ours=ours, ks=ks, **counts)
     columns = tables.METRICS.column_names
     rows = []
-    with run.phase(f"{exam.split.name}: measuring"):
-        for row in judged.collect():  # models x measures x list lengths: a few hundred rows
-            facts = row.asDict() | {"split": exam.split.name, "as_of": exam.split.as_of}
+    with run.phase(f"{inputs.split.name}: measuring"):
+        for row in compared.collect():  # models x measures x list lengths: a few hundred rows
+            facts = row.asDict() | {"split": inputs.split.name, "as_of": inputs.split.as_of}
             facts |= {"is_ours": row.model == ours, "seconds": seconds[row.model]}
             rows.append(tuple(facts[name] for name in columns))
     return rows
 
 
-def _recommend(run: Run, exam: Exam, name: str, folder: str) -> DataFrame:
-    """The longest list asked for, train items excluded."""
-    model = make_model(name, run.spark, run.settings.train, folder)
-    fitted = model.fit(exam.edges, exam.validation)
-    return top_k(
-        exam.histories,
-        k=max(run.settings.evaluate.k),
-        user_vectors=fitted.user_vectors,
-        item_vectors=fitted.item_vectors,
-        item_weights=fitted.item_weights,
-    )
+def _models(run: Run, inputs: SplitInputs) -> Iterator[Model]:
+    """The configured model, and the baselines that a worker has the memory for."""
+    ours = run.settings.train.model
+    for name in dict.fromkeys([ours, *run.settings.evaluate.baselines]):
+        model = make_model(name, run.spark, run.settings.train, _work_dir(run, inputs, name))
+        if name == ours or not isinstance(model, MemoryBound) or model.fits(inputs.size):
+            yield model
+            continue
+        console.print(
+            f"{inputs.split.name}: baseline {name} left out, {inputs.size.n_items:,} items take it "
+            "more memory in one worker than train.worker_mb"
+        )
 
 
-def _work_dir(run: Run, exam: Exam, name: str) -> str:
+def _recommend(run: Run, inputs: SplitInputs, model: Model, keep: Keep) -> DataFrame:
+    """The longest list asked for, train items excluded; the model is released."""
+    with model.fit(inputs.edges, inputs.validation) as fitted:
+        ranked = top_k(
+            inputs.histories,
+            k=max(run.settings.evaluate.k),
+            user_vectors=fitted.user_vectors,
+            item_vectors=fitted.item_vectors,
+            item_weights=fitted.item_weights,
+        )
+        lists = keep(ranked)
+        lists.count()
+    return lists
+
+
+def _work_dir(run: Run, inputs: SplitInputs, name: str) -> str:
     """Where training keeps its rounds: a killed evaluation resumes, a changed one does not."""
     sections = run.settings.model_dump(mode="json", include={"train", "graph", "evaluate"})
-    split = [exam.split.name, exam.split.as_of.isoformat()]
+    split = [inputs.split.name, inputs.split.as_of.isoformat()]
     decisive = digest([sections, split, run.input_identities], 16)
-    return f"{run.root}/_training/evaluate-{name}-{decisive}"
+    return f"{run.root}/_training/evaluate-{file_name(name)}-{decisive}"
 
 
 JOB = Job(

@@ -1,6 +1,7 @@
 """silver.items, silver.users -> silver.features, silver.attribute_features.
 
-Vectors of item texts by the configured sentence encoder, and numeric attributes by kept statistics.
+Encodes item texts by the configured sentence encoder, and scales numeric attributes by statistics
+that are fitted once and stored.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _SOURCES = {"user": tables.USERS, "item": tables.ITEMS}
 
 
 def run(run: Run) -> None:
-    """Transform attributes, encode texts."""
-    write_attributes(run)  # first: a wrong setting is found before texts are encoded
+    """Transform the attributes, then encode the texts."""
+    write_attributes(run)  # first, so that a wrong setting fails before the long encoding
     items = run.read_if_written(tables.ITEMS)
     if items is None:
         run.count("items with text", 0)
@@ -40,7 +41,7 @@ def run(run: Run) -> None:
 
 
 def _write_vectors(run: Run, items: DataFrame) -> None:
-    """Encode new and changed texts; vectors of items that are gone are dropped."""
+    """Encode new and changed texts; delete the vectors of items that no longer exist."""
     with cache_scope(run.spark) as keep:
         hashed = keep(hash_texts(items, encoder=run.settings.features.encoder))
         current = keep(_current(run, hashed, items))
@@ -59,7 +60,7 @@ def _current(run: Run, hashed: DataFrame, items: DataFrame) -> DataFrame:
 
 
 def _encode(run: Run, changed: DataFrame) -> DataFrame:
-    """The vectors of the changed texts, spread over all cores."""
+    """Encode the changed texts, with one task a core."""
     settings = run.settings.features
     n_tasks = run.spark.sparkContext.defaultParallelism
     texts = changed.repartition(n_tasks, "item_id").sortWithinPartitions("item_id")
@@ -74,7 +75,10 @@ def _count_rows(encoded: DataFrame) -> int:
 
 
 def write_attributes(run: Run) -> None:
-    """Fit what has no statistics yet, then write every user's and item's transformed numbers."""
+    """Fit missing statistics, then write the transformed attributes of all users and items.
+
+    Does nothing when no attribute is configured and none was ever written.
+    """
     config = run.settings.features
     by_kind = {"user": config.user_attributes, "item": config.item_attributes}
     plans = {kind: attributes for kind, attributes in by_kind.items() if attributes}
@@ -93,7 +97,10 @@ def write_attributes(run: Run) -> None:
 
 
 def _statistics(run: Run, plans: Mapping[str, Mapping[str, AttributeConfig]]) -> list[Row]:
-    """The kept statistics and, where there are none or all are to be fitted anew, new ones."""
+    """Statistics of all attributes: the stored ones, fitted anew where features asks for it.
+
+    Attributes without stored statistics are fitted, and all if fit_attributes is not "once".
+    """
     table, kept = tables.ATTRIBUTE_STATISTICS, {}
     if run.store.exists(table):
         rows = run.store.read(table).collect()
@@ -112,7 +119,7 @@ def _statistics(run: Run, plans: Mapping[str, Mapping[str, AttributeConfig]]) ->
 
 
 def _fit(run: Run, kind: str, names: Collection[str]) -> list[Row]:
-    """One row for each attribute. Raises ConfigError for one that holds no number."""
+    """Fit the statistics, one row an attribute. Raises ConfigError for one without any number."""
     table = _SOURCES[kind]
     found = fit_statistics(run.read(table), kind=kind, names=names)
     stamped = found.withColumn("fitted_as_of", F.lit(run.as_of))

@@ -1,8 +1,8 @@
-"""bronze.events -> silver.value_caps: caps of values that clean applies from now on.
+"""bronze.events -> silver.value_caps: fit the caps of values that clean then applies.
 
-A step of its own: caps that cleaning fitted to whatever had come by then would make facts depend on
-how the records were cut into batches. To clean, a fitted cap is a setting like any other, so new
-caps clean everything again.
+A separate job, because caps fitted during cleaning would depend on which batches had arrived by
+then, and interactions with them. For clean a fitted cap is like a setting: when caps change, all
+records are cleaned anew.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def run(run: Run) -> None:
 
 
 def _records(run: Run) -> DataFrame:
-    """What clean would accept of the batches that are whole, with values as received."""
+    """The records of completely ingested batches that clean would accept, with uncapped values."""
     sources = run.settings.event_sources
     ledger = run.read(tables.FILES).where(F.col("status") == DONE)
     whole = ledger.select("batch_id").distinct()

@@ -1,4 +1,4 @@
-"""Settings -> log files, ops.made_events, ops.made_items: a made-up log and its truth."""
+"""Settings -> log files, ops.made_events, ops.made_items: a synthetic log and its truth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from interest_graph.job import Job, Run
 
 
 def run(run: Run) -> None:
-    """Write a made-up log as daily JSON files, its items as CSV, and what each record is."""
+    """Write a synthetic log as daily JSON files, its items as CSV, and the truth as tables."""
     config = run.settings.generate
     rows, items = synthetic_log(run.spark, config), synthetic_items(run.spark, config)
     with run.phase("writing the log"):

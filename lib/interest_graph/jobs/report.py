@@ -1,4 +1,4 @@
-"""gold.*, graph.*, model.*, ops.runs -> report.html: the pipeline's results for people."""
+"""gold.*, graph.*, model.*, ops.runs -> report.html: the results on one HTML page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Rows = list[dict[str, Any]]
 
 
 def run(run: Run) -> None:
-    """Gather what the page shows, a few rows of each table, and write it."""
+    """Collect a few rows of each table, draw the page and write it."""
     with run.phase("gathering the report"):
         lists = example_lists(run, run.settings.report.n_users)
         newest = _newest_graph(run)
@@ -64,16 +64,16 @@ def _graph_of(run: Run, version: str) -> GraphTables | None:
 
 
 def report_path(run: Run) -> str:
-    """Where the page lies: beside the tables unless `report.path` says otherwise."""
+    """Path of the page: `report.path`, or by default report.html in the folder of the tables."""
     given = run.settings.report.path
-    return absolute(given) if given else f"{run.root}/report.html"
+    return absolute(run.spark, given) if given else f"{run.root}/report.html"
 
 
 def example_lists(run: Run, n_users: int) -> Rows:
-    """Recommendations of the first users by id: user_id, rank, item_id, title, reason, strategy
-    and the graph_version behind them.
+    """Recommendations of the first n_users by id, `report.user` first if it is set.
 
-    `report.user` comes first where it is set; users served by popularity alone are passed over.
+    Returns user_id, rank, item_id, title, reason, strategy and the graph_version that they were
+    computed from. Users whose list was filled by popularity are skipped.
     """
     recommendations = run.read_if_written(tables.RECOMMENDATIONS)
     if recommendations is None:
@@ -89,7 +89,7 @@ def example_lists(run: Run, n_users: int) -> Rows:
 
 
 def _titled(run: Run, recommendations: DataFrame) -> DataFrame:
-    """With `title`: the item's, or its id."""
+    """Add `title`: the title of the item, or its id if it has none."""
     items = run.read_if_written(tables.ITEMS)
     if items is None:
         return recommendations.withColumn("title", F.col("item_id"))
@@ -99,7 +99,7 @@ def _titled(run: Run, recommendations: DataFrame) -> DataFrame:
 
 
 def _newest_runs(run: Run) -> Rows:
-    """The last row of ops.runs of each job, its start as text."""
+    """The newest row of ops.runs of each job, with its start as text in `started`."""
     runs = run.store.read(tables.RUNS) if run.store.exists(tables.RUNS) else None
     if runs is None:
         return []
@@ -111,7 +111,7 @@ def _newest_runs(run: Run) -> Rows:
 
 
 def _cleaning(run: Run) -> dict[str, int]:
-    """The counts of the last clean run that took records in."""
+    """The row counts of the newest successful clean run that had records; empty if none."""
     if not run.store.exists(tables.RUNS):
         return {}
     runs = run.store.read(tables.RUNS).where("job = 'clean' AND status = 'succeeded'")
@@ -128,7 +128,7 @@ def _of_newest(run: Run, table: Table, versions: Table, key: str) -> Rows:
 
 
 def _rows(frame: DataFrame | None) -> Rows:
-    """A few rows, as the page takes them."""
+    """Collect a frame of a few rows as dicts; empty for None."""
     return [row.asDict() for row in frame.collect()] if frame is not None else []
 
 

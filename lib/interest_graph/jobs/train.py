@@ -1,4 +1,4 @@
-"""graph.edges -> model.*: a model fitted to the newest graph, with its lineage."""
+"""graph.edges -> model.*: fit the configured model to the newest graph version."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from interest_graph.train.registry import make_model
 
 
 def run(run: Run) -> None:
-    """Fit the configured model and write it; a killed run goes on at its last finished round."""
+    """Fit the configured model and write it; resumes after the last round of a killed run."""
     config = run.settings.train
     with newest_graph(run.read(tables.EDGES), run.read(tables.GRAPH_VERSIONS)) as graph:
         model_run = digest([config.decisive(), graph.version, library_version()], 12)
@@ -42,9 +42,9 @@ def _fit_and_write(run: Run, graph: TrainingGraph, model_run: str) -> None:
             )
             model = make_model(config.model, run.spark, config, folder, tracker.log_round)
             fitted = model.fit(fit_edges, held_out)
+        with fitted, run.phase("writing the model"):
             tracker.log_rounds(fitted.log)
             tracker.log_metrics(vars(graph.counts))
-        with run.phase("writing the model"):
             _write_model(run, model_run, fitted)
             record = [_lineage(run, graph, model_run, fitted)]
             run.store.merge(tables.MODELS, run.spark.createDataFrame(record, tables.MODELS.schema))
@@ -52,7 +52,7 @@ def _fit_and_write(run: Run, graph: TrainingGraph, model_run: str) -> None:
 
 
 def _lineage(run: Run, graph: TrainingGraph, model_run: str, fitted: FittedModel) -> Row:
-    """The run's row of model.runs."""
+    """The row of model.runs for this model run."""
     config, counts = run.settings.train, graph.counts
     return Row(
         model_run=model_run,
@@ -90,7 +90,7 @@ def _replace_run(
     run: Run, table: Table, rows: DataFrame | None, model_run: str, model: str
 ) -> None:
     if rows is None:
-        run.store.create(table)  # readers find an empty table rather than none
+        run.store.create(table)  # so that later jobs can read the table, which may be empty
         return
     named = rows.withColumns({"model_run": F.lit(model_run), "model": F.lit(model)})
     chosen = named.select(*table.column_names)

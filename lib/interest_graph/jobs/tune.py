@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import yaml
 from pyspark.sql import Row
@@ -16,6 +14,7 @@ from interest_graph import tables
 from interest_graph.config import TrainConfig, change_train, pick_train
 from interest_graph.errors import ConfigError, TrainingError, one_line
 from interest_graph.filesystem import is_url
+from interest_graph.folders import Folder, open_folder
 from interest_graph.identity import digest, library_version
 from interest_graph.job import Job, Run
 from interest_graph.memory import PeakMemory
@@ -42,7 +41,7 @@ class Search:
     """What all trials of a study have in common; base: settings of train that a trial changes."""
 
     study: str
-    folder: Path
+    folder: Folder
     graph_version: str
     base: TrainConfig
     pairs: NestedHoldout
@@ -53,35 +52,28 @@ def run(run: Run) -> None:
     started = time.monotonic()
     if not run.settings.tune.space:
         raise ConfigError("tune.space", "names no setting, so there is nothing to tune")
-    folder = _tuning_folder(run)
     base = change_train(run.settings.train, run.settings.tune.overrides)
     newest = newest_graph(run.read(tables.EDGES), run.read(tables.GRAPH_VERSIONS))
     with newest as graph, nest_holdout(graph.edges, base) as pairs:
         study = _name_study(run, base, graph)
-        search = Search(study, folder / study, graph.version, base, pairs)
+        folder = open_folder(run.spark, f"{run.root}/_tuning/{study}")
+        search = Search(study, folder, graph.version, base, pairs)
         _go_on(run, search, started)
 
 
-def _tuning_folder(run: Run) -> Path:
-    root = run.root
-    if is_url(root):
-        raise ConfigError("warehouse.table_root", f"tune needs a local folder, {root} is a URL")
-    return Path(root) / "_tuning"
-
-
 def _name_study(run: Run, base: TrainConfig, graph: TrainingGraph) -> str:
-    """More trials, or more time for them, go on with a study."""
-    # As text: the order of the space decides what is drawn.
+    """Name by content of a study: the same if only the number of trials or the time changes."""
+    # As text, because the order of the settings in tune.space changes what is drawn.
     config = run.settings.tune.model_dump_json(exclude={"n_trials", "timeout_seconds"})
     return digest([base.decisive(), config, graph.version, library_version()], 12)
 
 
 def _go_on(run: Run, search: Search, started: float) -> None:
-    """Make the trials that the study lacks, each recorded as it ends, and announce the best."""
+    """Run trials until the study has n_trials, record each when it ends, print the best."""
     config = run.settings.tune
     with open_study(search.folder, search.study, config) as study:
         if study.tried():
-            _write(run, search, study)  # what a killed run had no time for
+            _write(run, search, study)  # trials that a killed run may not have written
         while study.n_finished < config.n_trials:
             if config.timeout_seconds and time.monotonic() - started > config.timeout_seconds:
                 break
@@ -109,13 +101,13 @@ def _attempt(run: Run, search: Search, study: Study, draw: Draw) -> None:
     problem = one_line(error) if error else None
     study.finish(draw, Outcome(state, metric, round(seconds, 3), round(peak, 1), problem))
     # Rounds of an interrupted trial stay: the trial is drawn again and goes on with them.
-    shutil.rmtree(_trial_folder(search, draw), ignore_errors=True)
+    search.folder.delete(_trial_folder(draw))
     if error is not None and not isinstance(error, ConfigError | TrainingError):
         raise error
 
 
-def _trial_folder(search: Search, draw: Draw) -> Path:
-    return search.folder / f"trial-{draw.place:05d}"
+def _trial_folder(draw: Draw) -> str:
+    return f"trial-{draw.place:05d}"
 
 
 def _measure(run: Run, search: Search, draw: Draw) -> float:
@@ -125,11 +117,11 @@ def _measure(run: Run, search: Search, draw: Draw) -> float:
     tags = {"study": search.study, "graph_version": search.graph_version}
     versions = run.input_versions
     with track_training(config, name, tags, versions, early_ends=(PrunedTrial,)) as tracker:
-        listener, folder = _Listener(tracker, draw), str(_trial_folder(search, draw))
+        listener, folder = _Listener(tracker, draw), search.folder.path(_trial_folder(draw))
         model = make_model(config.model, run.spark, config, folder, listener)
-        fitted = model.fit(search.pairs.fit_edges, search.pairs.validation)
-        tracker.log_rounds(fitted.log)
-        metric = held_out_ndcg(fitted, search.pairs, config)
+        with model.fit(search.pairs.fit_edges, search.pairs.validation) as fitted:
+            tracker.log_rounds(fitted.log)
+            metric = held_out_ndcg(fitted, search.pairs, config)
         tracker.log_metrics({"held_out_ndcg": metric})
     return metric
 
@@ -148,7 +140,7 @@ class _Listener:
 
 
 def _write(run: Run, search: Search, study: Study) -> None:
-    """Bring the study's rows of model.trials up to what its file holds."""
+    """Write all trials of the study's file to model.trials."""
     rows = [_row(search, tried) for tried in study.tried()]
     frame = run.spark.createDataFrame(rows, tables.TRIALS.schema)
     run.store.replace(tables.TRIALS, frame, where=f"study = '{search.study}'")
@@ -175,14 +167,15 @@ def _announce(search: Search, best: Tried) -> None:
     k = search.base.validation.k
     title = f"NDCG@{k} {best.outcome.metric:.4f} on held-out pairs: trial {best.trial}"
     tuned = pick_train(change_train(search.base, best.settings), ["train.model", *best.settings])
-    path = search.folder / "best.yaml"
-    part = path.with_suffix(".part")
-    part.write_text(f"# {title} of study {search.study}\n{yaml.safe_dump(tuned, sort_keys=False)}")
-    part.replace(path)
+    text = f"# {title} of study {search.study}\n{yaml.safe_dump(tuned, sort_keys=False)}"
+    search.folder.write("best.yaml", text.encode())
+    path = search.folder.path("best.yaml")
     console.print(f"best: {title}")
     for name, value in best.settings.items():
         console.print(escape(f"  {name}: {json.dumps(value)}"))
-    console.print(f"written to {path}; add --config {path} to train with it", soft_wrap=True)
+    # Settings are read before Spark starts, so from local files only.
+    use = "a local copy of it by --config" if is_url(path) else f"--config {path}"
+    console.print(f"written to {path}; add {use} to train with it", soft_wrap=True)
 
 
 JOB = Job(

@@ -1,1 +1,1 @@
-"""Top items per user, with fallbacks and reasons."""
+"""Top-k items per user by the model, by popularity for users it cannot serve, and reasons."""

@@ -1,23 +1,32 @@
-"""The item side of a model as plain arrays: gathered on the driver, read again in workers."""
+"""The item side of a model: packed by block for the tasks that rank, and read there as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import reduce
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from scipy.sparse import csr_array
 
-from interest_graph.arrays import pack_texts, unpack_texts
+from interest_graph.recommend.packed import (
+    PACKED_COLUMNS,
+    blocks_of,
+    codes_in,
+    encoded,
+    gathered,
+    pack,
+    pack_table,
+    positions_in,
+    sorted_texts,
+)
 from interest_graph.recommend.ranking import ItemState
 
-Arrays = dict[str, NDArray[Any]]
+VECTORS, WEIGHTS, SOURCES = "vectors", "weights", "sources"
 
 # A product with a dense matrix needs no column search: worth the memory above this density.
 _DENSE_FROM = 0.125
@@ -25,46 +34,74 @@ _DENSE_FROM = 0.125
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The items that can be recommended, ordered by id, and what scores them."""
+    """The items of one block, which can be recommended, and what scores them.
 
+    known_ids: the block's items and those whose weights speak for them, ordered by id: the columns
+    of a history matrix; item_ids: the block's items, ordered by id; is_whole: no other block is.
+    """
+
+    known_ids: pa.StringArray
     item_ids: pa.StringArray
     state: ItemState
+    is_weighted: bool
+    is_whole: bool
 
 
-def gather_items(item_vectors: DataFrame | None, item_weights: DataFrame | None) -> Arrays:
-    """Bring the item side of a model to the driver: it grows with items alone.
+def pack_items(
+    item_vectors: DataFrame | None, item_weights: DataFrame | None, n_blocks: int
+) -> DataFrame | None:
+    """The item side of a model as PACKED_COLUMNS; None without any.
 
-    item_vectors: key, vector; item_weights: src, dst, weight. Their items are the catalogue;
-    a frame without rows is like none.
-    Returns arrays for `read_catalogue`.
+    item_vectors: key, vector; item_weights: src, dst, weight. An item's block has its vector and
+    the weights of which it is dst. The rows named SOURCES are items that are src of weights.
     """
-    vectors = _collect(item_vectors, "key", "vector")
-    weights = _collect(item_weights, "src", "dst", "weight")
-    item_ids = _sorted_ids(vectors, weights)
-    arrays = {"item_ids": pack_texts(list(item_ids))}
-    if vectors is not None:
-        arrays["vectors"] = _vectors_in_order(vectors, item_ids)
-    if weights is not None:
-        arrays |= _pack_weights(weights, item_ids)
-    return arrays
+    packed = []
+    if item_vectors is not None:
+        vector = F.col("vector").cast("array<float>").alias("vector")
+        rows = item_vectors.select("key", vector, *blocks_of(n_blocks, block="key"))
+        packed.append(pack(rows, VECTORS))
+    if item_weights is not None:
+        weight = F.col("weight").cast("float").alias("weight")
+        blocks = blocks_of(n_blocks, block="dst", source_block="src")
+        rows = item_weights.select("src", "dst", weight, *blocks)
+        packed.append(rows.mapInArrow(pack_weights, PACKED_COLUMNS))
+    return reduce(DataFrame.unionByName, packed) if packed else None
 
 
-def read_catalogue(arrays: Mapping[str, NDArray[Any]]) -> Catalogue:
-    """The catalogue behind the arrays of `gather_items`; matrices are not copied."""
-    item_ids = pa.array(unpack_texts(arrays["item_ids"]), type=pa.string())
-    weights = _read_weights(arrays, len(item_ids))
-    return Catalogue(item_ids, ItemState(len(item_ids), arrays.get("vectors"), weights))
+def pack_weights(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Pack weights by the block of dst, and every src once by its own block.
+
+    batches: src, dst, weight and, with several blocks, block and source_block.
+    """
+    for table in map(encoded, gathered(batches)):
+        codes, sources = codes_in(table, "src")
+        blocks = np.zeros(len(sources), dtype=np.int32)
+        if "source_block" in table.column_names:
+            blocks[codes] = table.column("source_block").to_numpy()
+            table = table.drop_columns("source_block")
+        yield from pack_table(table, WEIGHTS)
+        yield from pack_table(pa.table({"key": sources, "block": blocks}), SOURCES)
 
 
-def positions_in(known_ids: pa.StringArray, item_ids: pa.Array) -> NDArray[np.intp]:
-    """The position of each id among the known ones, -1 where it is not known."""
-    found = pc.index_in(item_ids, value_set=known_ids).fill_null(-1)
-    positions: NDArray[np.intp] = found.to_numpy(zero_copy_only=False).astype(np.intp)
-    return positions
+def read_catalogue(
+    tables: Mapping[str, pa.Table], *, is_weighted: bool, is_whole: bool
+) -> Catalogue:
+    """The catalogue of one block from its unpacked tables, by name.
+
+    is_weighted: whether the model has item weights, in this block or another.
+    """
+    item_ids = sorted_texts(_ids(tables, {VECTORS: "key", SOURCES: "key", WEIGHTS: "dst"}))
+    sources = _ids(tables, {WEIGHTS: "src"})
+    known_ids = item_ids if is_whole else sorted_texts([item_ids, *sources])
+    columns = None if is_whole else positions_in(item_ids, known_ids)
+    vectors = _read_vectors(tables[VECTORS], item_ids) if VECTORS in tables else None
+    weights = _read_weights(tables[WEIGHTS], known_ids, item_ids) if WEIGHTS in tables else None
+    state = ItemState(len(item_ids), vectors, weights, columns)
+    return Catalogue(known_ids, item_ids, state, is_weighted, is_whole)
 
 
 def history_matrix(batch: pa.RecordBatch, known_ids: pa.StringArray) -> csr_array:
-    """r, float32[n_users, n_items], of an Arrow batch with lists `items` and `weights`.
+    """r, float32[n_users, n_known], of an Arrow batch with lists `items` and `weights`.
 
     Items that are not known are left out; a user without lists has an empty row.
     """
@@ -78,44 +115,28 @@ def history_matrix(batch: pa.RecordBatch, known_ids: pa.StringArray) -> csr_arra
     return csr_array(entries, shape=(batch.num_rows, len(known_ids)))
 
 
-def _collect(rows: DataFrame | None, *columns: str) -> pd.DataFrame | None:
-    """The rows, or None when there are none: a table without rows is an absent half."""
-    collected = None if rows is None else rows.select(*columns).toPandas()
-    return None if collected is None or collected.empty else collected
+def _ids(tables: Mapping[str, pa.Table], columns: Mapping[str, str]) -> list[pa.StringArray]:
+    """The distinct texts in one column of each table that is there."""
+    return [codes_in(tables[name], of)[1] for name, of in columns.items() if name in tables]
 
 
-def _sorted_ids(vectors: pd.DataFrame | None, weights: pd.DataFrame | None) -> pd.Index:
-    columns = [] if vectors is None else [vectors["key"]]
-    columns += [] if weights is None else [weights["src"], weights["dst"]]
-    known = [pd.unique(column) for column in columns]
-    return pd.Index(np.unique(np.concatenate([np.empty(0, dtype=object), *known])))
-
-
-def _vectors_in_order(vectors: pd.DataFrame, item_ids: pd.Index) -> NDArray[np.float32]:
+def _read_vectors(table: pa.Table, item_ids: pa.StringArray) -> NDArray[np.float32]:
     """float32[n_items, dimension]; zeros for items that have weights alone."""
-    given = np.stack(list(vectors["vector"]))
+    codes, keys = codes_in(table, "key")
+    values = table.column("vector").chunk(0).flatten().to_numpy()
+    given = values.reshape(len(codes), -1)
     matrix = np.zeros((len(item_ids), given.shape[1]), dtype=np.float32)
-    matrix[item_ids.get_indexer(pd.Index(vectors["key"]))] = given
+    matrix[positions_in(item_ids, keys)[codes]] = given
     return matrix
 
 
-def _pack_weights(weights: pd.DataFrame, item_ids: pd.Index) -> Arrays:
-    shape = (len(item_ids), len(item_ids))
-    places = tuple(item_ids.get_indexer(pd.Index(weights[end])) for end in ("src", "dst"))
-    matrix = csr_array((weights["weight"].to_numpy(np.float32), places), shape=shape)
-    if matrix.nnz > _DENSE_FROM * len(item_ids) ** 2:
-        return {"weights": matrix.toarray()}
-    return {
-        "weight_data": matrix.data,
-        "weight_indices": matrix.indices,
-        "weight_indptr": matrix.indptr,
-    }
-
-
 def _read_weights(
-    arrays: Mapping[str, NDArray[Any]], n_items: int
-) -> csr_array | NDArray[np.float32] | None:
-    if "weight_data" not in arrays:
-        return arrays.get("weights")
-    parts = (arrays["weight_data"], arrays["weight_indices"], arrays["weight_indptr"])
-    return csr_array(parts, shape=(n_items, n_items))
+    table: pa.Table, known_ids: pa.StringArray, item_ids: pa.StringArray
+) -> csr_array | NDArray[np.float32]:
+    """float32[n_known, n_items]; dense where the sparse form would be slower."""
+    (src, sources), (dst, targets) = codes_in(table, "src"), codes_in(table, "dst")
+    places = (positions_in(known_ids, sources)[src], positions_in(item_ids, targets)[dst])
+    shape = (len(known_ids), len(item_ids))
+    weights = table.column("weight").chunk(0).to_numpy()
+    matrix = csr_array((weights, places), shape=shape)
+    return matrix.toarray() if matrix.nnz > _DENSE_FROM * shape[0] * shape[1] else matrix

@@ -1,4 +1,4 @@
-"""Every known user, and popular items for those whom the model cannot serve."""
+"""Histories of all known users, and popular items for users whom the model cannot serve."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from interest_graph.recommend.topk import top_k
 def gather_all_histories(
     edges: DataFrame, *, users: DataFrame | None = None, interactions: DataFrame | None = None
 ) -> DataFrame:
-    """Every user's items: of their edges, and with weight 0 those that they met without an edge.
+    """The items of each known user: user_id, items (in order of id), weights; one row per user.
 
-    edges: user_id, item_id, weight of the graph; interactions: user_id, item_id, ... whose edges
-    may have been pruned: their items have been seen all the same; users: user_id, ... who may have
-    done nothing yet. Returns user_id, items (in order of id), weights; one row per user.
+    edges: user_id, item_id, weight of the graph; interactions: user_id, item_id: items whose edge
+    was pruned are included with weight 0, because the user has seen them; users: user_id: users
+    without any item are included with empty lists.
     """
     pairs = edges.select("user_id", "item_id", F.col("weight").cast("float"))
     if interactions is not None:
@@ -26,7 +26,7 @@ def gather_all_histories(
         named = users.select("user_id", nothing, F.lit(0.0).cast("float").alias("weight"))
         pairs = pairs.unionByName(named)
     heaviest = pairs.groupBy("user_id", "item_id").agg(F.max("weight").alias("weight"))
-    # collect_list leaves out the null that a user without any item has.
+    # collect_list ignores nulls, so a user without items gets an empty list.
     entry = F.when(F.col("item_id").isNotNull(), F.struct("item_id", "weight"))
     by_user = heaviest.groupBy("user_id").agg(F.sort_array(F.collect_list(entry)).alias("_pairs"))
     items, weights = F.col("_pairs.item_id"), F.col("_pairs.weight")
@@ -34,10 +34,10 @@ def gather_all_histories(
 
 
 def rank_popular(users: DataFrame, edges: DataFrame, *, k: int) -> DataFrame:
-    """The k items with the largest summed edge weight, for every user, without what they have met.
+    """The k items with the largest summed edge weight, for every user, without items seen before.
 
-    users: user_id, items, weights; edges: user_id, item_id, weight (decayed to the as-of time,
-    so that the sum says what is popular then). Returns user_id, rank, item_id, score.
+    users: user_id, items (seen), weights; edges: user_id, item_id, weight, decayed to the as-of
+    time, so that the sum is the popularity at that time. Returns user_id, rank, item_id, score.
     """
     popularity = edges.groupBy(F.col("item_id").alias("key")).agg(F.sum("weight").alias("weight"))
     # One dimension: the inner product of 1 and the popularity is the score.

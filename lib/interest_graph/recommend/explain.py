@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
+from functools import partial, reduce
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from scipy.sparse import csr_array
 
-from interest_graph.arrays import Shipped, pack_texts, ship, unpack_texts
-from interest_graph.recommend.catalogue import history_matrix, positions_in
-from interest_graph.recommend.item_graph import item_interests, item_item_edges, names_of
+from interest_graph.partition_keys import key_of_partition
+from interest_graph.recommend.catalogue import history_matrix
+from interest_graph.recommend.item_graph import (
+    MET,
+    RECOMMENDED,
+    pack_graph,
+    read_item_graph,
+    route,
+)
+from interest_graph.recommend.packed import (
+    PACKED_COLUMNS,
+    beside_users,
+    blocks_of,
+    count_blocks,
+    count_groups,
+    group_of,
+    pack,
+    positions_in,
+    users_with,
+)
 from interest_graph.recommend.paths import ItemGraph, reason_lines
 
 POPULAR_REASON = "popular now"
@@ -23,8 +37,10 @@ EXPLAINED_COLUMNS = "user_id STRING, rank INT, item_id STRING, score DOUBLE, rea
 
 # Recommendations times history: the entries that are looked at together.
 _MAX_ENTRIES = 2_000_000
-
-Arrays = dict[str, NDArray[Any]]
+# A packed edge, at both its ends: codes, the number, and its share of the texts; a name, an item.
+_EDGE_BYTES, _NAME_BYTES = 56, 48
+# Users of a group, and items that they have met: they bound the part of the graph that it needs.
+_MOST_USERS, _LEAST_USERS, _MOST_MET = 10_000, 250, 1_000_000
 
 
 def explain(
@@ -33,42 +49,24 @@ def explain(
     """Add `reason` to recommendations: which items of the user's history lead to the item, and how.
 
     ranked: user_id, rank, item_id, score; histories: user_id, items, weights; edges, vertices: one
-    version of graph.edges and graph.vertices. Paths are looked up in workers, for the recommended
-    items alone; nothing but the item side of the graph passes through the driver.
+    version of graph.edges and graph.vertices. Paths are looked up in workers, each of which gets
+    the neighbourhood of the items that its users have met or were recommended; nothing of the
+    graph passes through the driver. One small job counts first, so histories, edges and vertices
+    are read twice, and `ranked` too where the graph is large: cache what is dear to compute.
+    Returns user_id, rank, item_id, score, reason.
     """
-    graph = ship(ranked.sparkSession, gather_item_graph(edges, vertices))
-    listed = F.sort_array(F.collect_list(F.struct("rank", "item_id", "score"))).alias("listed")
-    lists = ranked.groupBy("user_id").agg(listed)
-    flat = ("rank", "item_id", "score")
-    by_user = lists.select("user_id", *[F.col(f"listed.{name}").alias(name) for name in flat])
-    with_history = by_user.join(histories, "user_id", how="left")
-    return with_history.mapInArrow(_explainer(graph), EXPLAINED_COLUMNS)
-
-
-def gather_item_graph(edges: DataFrame, vertices: DataFrame) -> Arrays:
-    """Bring the item side of the graph to the driver; returns arrays for `read_item_graph`."""
-    items = names_of(vertices, "item").toPandas().sort_values("key")
-    about = item_interests(edges, vertices).toPandas()
-    near = item_item_edges(edges).toPandas()
-    item_ids = pd.Index(items["key"])
-    interests = pd.Index(np.unique(about["interest"].to_numpy(dtype=object)))
-    return {
-        "item_ids": pack_texts(items["key"].tolist()),
-        "names": pack_texts(items["name"].tolist()),
-        "interests": pack_texts(interests.tolist()),
-        **_entries("near", near, {"item_id": item_ids, "other_id": item_ids}),
-        **_entries("about", about, {"item_id": item_ids, "interest": interests}),
-    }
-
-
-def read_item_graph(arrays: Mapping[str, NDArray[Any]]) -> tuple[pa.StringArray, ItemGraph]:
-    """Item ids in order and the graph behind the arrays of `gather_item_graph`."""
-    item_ids = pa.array(unpack_texts(arrays["item_ids"]), type=pa.string())
-    names, interests = unpack_texts(arrays["names"]), unpack_texts(arrays["interests"])
-    n_items = len(item_ids)
-    near = _matrix(arrays, "near", (n_items, n_items))
-    about = _matrix(arrays, "about", (n_items, len(interests)))
-    return item_ids, ItemGraph(near.maximum(near.T).tocsr(), about, names, interests)
+    n_users, n_met, n_bytes = _measure(histories, edges, vertices)
+    n_blocks = count_blocks(n_bytes)
+    most = max(1, min(_MOST_USERS, _MOST_MET * n_users // max(1, n_met)))
+    n_groups = count_groups(
+        histories, n_users, n_blocks=1, least=min(_LEAST_USERS, most), most=most
+    )
+    users = _with_lists(histories, ranked, n_groups)
+    graph = pack_graph(edges, vertices, n_blocks)
+    if n_blocks > 1:
+        graph = _routed(graph, users, n_blocks)
+    rows = beside_users(users, graph, n_blocks=1, n_groups=n_groups)
+    return rows.mapInArrow(_explain_batches, EXPLAINED_COLUMNS)
 
 
 def explain_batch(
@@ -95,16 +93,47 @@ def explain_batch(
     )
 
 
-def _explainer(
-    graph: Shipped,
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def explain_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        item_ids, item_graph = read_item_graph(graph.load())
-        for batch in batches:
-            for part in _parts(batch):
-                yield explain_batch(part, item_ids, item_graph)
+def _measure(histories: DataFrame, edges: DataFrame, vertices: DataFrame) -> tuple[int, int, int]:
+    """Users, items met by them, and bytes of the item side of the graph when packed."""
+    n_met = F.sum(F.greatest(F.size("items"), F.lit(0)))
+    is_edge, is_item = F.col("kind").isin("item_item", "item_interest"), F.col("kind") == "item"
+    counts = [
+        histories.agg(F.count("*").alias("users"), n_met.alias("met")),
+        edges.where(is_edge).agg((_EDGE_BYTES * F.count("*")).alias("bytes")),
+        vertices.where(is_item).agg((_NAME_BYTES * F.count("*")).alias("bytes")),
+    ]
+    rows = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), counts).collect()
+    users, met, n_bytes = (
+        sum(row[name] or 0 for row in rows) for name in ("users", "met", "bytes")
+    )
+    return users, met, n_bytes
 
-    return explain_batches
+
+def _with_lists(histories: DataFrame, ranked: DataFrame, n_groups: int) -> DataFrame:
+    """user_id, rank, item_id, score (lists), items, weights, user_group and block of each user."""
+    listed = F.sort_array(F.collect_list(F.struct("rank", "item_id", "score"))).alias("listed")
+    lists = ranked.groupBy("user_id").agg(listed)
+    flat = [F.col(f"listed.{name}").alias(name) for name in ("rank", "item_id", "score")]
+    by_user = lists.select("user_id", *flat).join(histories, "user_id", how="left")
+    return by_user.select("*", group_of("user_id", n_groups), F.lit(0).alias("block"))
+
+
+def _routed(graph: DataFrame, users: DataFrame, n_blocks: int) -> DataFrame:
+    """The rows of the packed graph that each group of users needs; PACKED_COLUMNS."""
+    needs = []
+    for name, column in ((RECOMMENDED, "item_id"), (MET, "items")):
+        items = users.select("user_group", F.explode(column).alias("item_id"))
+        needs.append(pack(items.select("*", *blocks_of(n_blocks, block="item_id")), name))
+    rows = reduce(DataFrame.unionByName, [graph, *needs])
+    in_blocks = rows.repartition(n_blocks, key_of_partition("block", n_blocks))
+    # The groups' rows lie in one block from here on.
+    return in_blocks.mapInArrow(route, PACKED_COLUMNS).withColumn("block", F.lit(0))
+
+
+def _explain_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for (item_ids, graph), users in users_with(batches, read_item_graph):
+        for part in _parts(users):
+            yield explain_batch(part, item_ids, graph)
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
@@ -114,17 +143,3 @@ def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     size = max(1, batch.num_rows * _MAX_ENTRIES // max(_MAX_ENTRIES, n_entries))
     for start in range(0, batch.num_rows, size):
         yield batch.slice(start, size)
-
-
-def _entries(name: str, edges: pd.DataFrame, ids: Mapping[str, pd.Index[Any]]) -> Arrays:
-    """`edges` as the entries of a matrix; ids: the labels of its rows and of its columns."""
-    places = np.stack([known.get_indexer(pd.Index(edges[end])) for end, known in ids.items()])
-    is_known = (places >= 0).all(axis=0)
-    return {
-        f"{name}_weights": edges["weight"].to_numpy(np.float32)[is_known],
-        f"{name}_places": places[:, is_known].astype(np.int64),
-    }
-
-
-def _matrix(arrays: Mapping[str, NDArray[Any]], name: str, shape: tuple[int, int]) -> csr_array:
-    return csr_array((arrays[f"{name}_weights"], tuple(arrays[f"{name}_places"])), shape=shape)

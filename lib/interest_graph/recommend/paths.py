@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from interest_graph.recommend.ranking import ranks_within
+from interest_graph.largest import largest_entries, places_in_runs
 
 Positions = NDArray[np.intp]
 NOWHERE = -1
@@ -53,22 +53,17 @@ def shared_interests(items: Positions, paths: Positions, about: csr_array) -> Po
     common = about[items]
     for path in paths.T:
         has = (about[np.maximum(path, 0)] > 0).astype(np.float32)
-        has_or_no_item = has + _full_rows(path == NOWHERE, common)
+        has_or_no_item = has.maximum(_full_rows(path == NOWHERE, common))
         common = common.multiply(has_or_no_item).tocsr()
     return heaviest(common, 1)[:, 0]
 
 
 def heaviest(matrix: csr_array, k: int) -> Positions:
     """Columns of each row's k largest entries > 0, ties to the smaller; int[n_rows, k]."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    is_edge = matrix.data > 0
-    rows, columns, weights = rows[is_edge], matrix.indices[is_edge], matrix.data[is_edge]
-    best_first = np.lexsort((columns, -weights, rows))
-    rows, columns = rows[best_first], columns[best_first]
-    ranks = ranks_within(rows)
-    chosen = ranks <= k
     found = np.full((matrix.shape[0], k), NOWHERE, dtype=np.intp)
-    found[rows[chosen], ranks[chosen] - 1] = columns[chosen]
+    best = largest_entries(matrix.data, matrix.indices, matrix.indptr, k, above=0)
+    rows = np.searchsorted(matrix.indptr, best, side="right") - 1
+    found[rows, places_in_runs(rows)] = matrix.indices[best]
     return found
 
 
@@ -90,6 +85,8 @@ def reason_lines(
     An item that the graph lacks has the position NOWHERE.
     """
     in_graph = items != NOWHERE
+    if not in_graph.any():
+        return [SIMILAR_USERS_REASON] * len(items)
     paths = np.full((len(items), 2), NOWHERE, dtype=np.intp)
     paths[in_graph] = strongest_paths(histories, users[in_graph], items[in_graph], graph)
     shared = shared_interests(items, paths, graph.about)

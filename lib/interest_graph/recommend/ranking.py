@@ -9,25 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from interest_graph.largest import largest_columns, places_in_runs
+
 Scores = NDArray[np.float32]
 Positions = NDArray[np.intp]
 
 # Two arrays of this size are alive at once; blocks from 256 to 4,096 users are alike in speed.
 _BLOCK_BYTES = 48 * 2**20
-_LOWEST = np.finfo(np.float32).min
+NO_COLUMN = -1
 
 
 @dataclass(frozen=True)
 class ItemState:
     """What scoring needs to know of the items; position i is the i-th smallest item id.
 
-    vectors: float32[n_items, dimension]; weights: float32[n_items, n_items], [j, i] is what item j
+    vectors: float32[n_items, dimension]; weights: float32[n_known, n_items], [j, i] is what item j
     of a history says about item i. Either may be absent.
+    columns: int[n_known], the position of each known item of a history among the n_items,
+    NO_COLUMN for one that is no candidate here; None where known items and candidates are the same.
     """
 
     n_items: int
     vectors: NDArray[np.float32] | None = None
     weights: csr_array | NDArray[np.float32] | None = None
+    columns: Positions | None = None
 
 
 def score_items(
@@ -35,7 +40,7 @@ def score_items(
 ) -> Scores:
     """score(u, i) = <p_u, q_i> + sum_j r_uj W_ji, and -inf for the items of u's history.
 
-    histories: r, float32[n_users, n_items]; user_vectors: p, float32[n_users, dimension].
+    histories: r, float32[n_users, n_known]; user_vectors: p, float32[n_users, dimension].
     Returns float32[n_users, n_items].
     """
     scores = np.zeros((histories.shape[0], items.n_items), dtype=np.float32)
@@ -43,7 +48,11 @@ def score_items(
         np.matmul(user_vectors, items.vectors.T, out=scores)
     if items.weights is not None:
         _add(scores, histories @ items.weights)
-    scores[_row_of_each_entry(histories), histories.indices] = -np.inf
+    rows, columns = _row_of_each_entry(histories), histories.indices
+    if items.columns is not None:
+        columns = items.columns[columns]
+        rows, columns = rows[columns != NO_COLUMN], columns[columns != NO_COLUMN]
+    scores[rows, columns] = -np.inf
     return scores
 
 
@@ -53,10 +62,9 @@ def best_of_rows(scores: Scores, k: int) -> tuple[Positions, Positions]:
     Scores of -inf are never chosen, so that a row may have fewer than k.
     Returns rows[n], columns[n], ordered by row and then by rank.
     """
-    k = min(k, scores.shape[1])
-    rows, columns = np.nonzero(_is_best(scores, k) if k else scores)
-    best_first = np.lexsort((columns, -scores[rows, columns], rows))
-    return rows[best_first], columns[best_first]
+    columns = largest_columns(scores, k)
+    rows, places = np.nonzero(np.take_along_axis(scores, columns, axis=1) > -np.inf)
+    return rows, columns[rows, places]
 
 
 def rank_items(
@@ -79,23 +87,7 @@ def rank_items(
 
 def ranks_within(rows: Positions) -> NDArray[np.int32]:
     """1, 2, ... within each run of equal values of the ordered `rows`."""
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    lengths = np.diff(starts, append=len(rows))
-    return (np.arange(len(rows)) - np.repeat(starts, lengths) + 1).astype(np.int32)
-
-
-def _is_best(scores: Scores, k: int) -> NDArray[np.bool_]:
-    """Marks each row's k largest entries; of those equal to the k-th, the first ones."""
-    place = scores.shape[1] - k
-    # np.partition sorts values with vector instructions: 2-4 times faster than argpartition.
-    kth = np.partition(scores, place, axis=1)[:, place]
-    np.maximum(kth, _LOWEST, out=kth)  # leaves out -inf
-    is_best: NDArray[np.bool_] = scores >= kth[:, None]
-    n_best = np.count_nonzero(is_best, axis=1)
-    for row in np.flatnonzero(n_best > k):
-        ties = np.flatnonzero(scores[row] == kth[row])
-        is_best[row, ties[k - n_best[row] :]] = False
-    return is_best
+    return (places_in_runs(rows) + 1).astype(np.int32)
 
 
 def _add(scores: Scores, part: csr_array | NDArray[np.float32]) -> None:

@@ -1,1 +1,1 @@
-"""Make a machine ready: JARs, demo data, a standalone cluster on loopback."""
+"""Set up a machine: install JARs, fetch demo data, start a standalone cluster on loopback."""

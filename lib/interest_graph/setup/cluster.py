@@ -1,8 +1,8 @@
 """Start and stop a Spark standalone cluster on loopback, from the pip-installed pyspark.
 
-pyspark carries no start-master.sh; its spark-class starts the same daemons. Everything that a
-cluster leaves lies in one state folder: logs, work folders, process ids, and `spark.conf`, the
-properties file for spark-submit, which holds the master's address and the cluster's secret.
+pyspark has no start-master.sh, but its spark-class starts the same daemons. All files of a cluster
+are in one state folder: logs, work folders, process ids, and `spark.conf`, the properties file for
+spark-submit, with the master's address and the cluster's secret.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOST = "127.0.0.1"
 _START_SECONDS = 90.0
 _DAEMON_MEMORY = "256m"
 _PACKAGE = "org.apache.spark.deploy"
-# Where no properties file is given: nobody else gets in, reads along, or sees the UI.
+# Used without a properties file: authenticated and encrypted traffic, no UI.
 _CLOSED = """
 spark.authenticate true
 spark.network.crypto.enabled true
@@ -38,7 +38,7 @@ spark.ui.enabled false
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster: its address, and the properties file that spark-submit needs."""
+    """A running cluster: the master's URL, and the properties file for spark-submit."""
 
     master_url: str
     properties: Path
@@ -55,9 +55,10 @@ def start_cluster(
 ) -> Cluster:
     """Start a master and its workers, and wait until all workers are registered.
 
-    state: a folder of this cluster's own. cores, memory_mb: what each worker offers.
-    settings: a properties file, such as conf/spark/standalone.conf, that spark.conf starts with.
-    Without one, traffic is authenticated and encrypted, and the application's UI is off.
+    state: the state folder, used by this cluster alone. cores, memory_mb: of each worker.
+    settings: a properties file, such as conf/spark/standalone.conf, that spark.conf is made from.
+    Without one, traffic is authenticated and encrypted, and the UI is off. Raises
+    EnvironmentProblem when a cluster of this folder is running or a daemon does not start.
     """
     state = state.absolute()  # executors run in folders of their own
     if daemons.running(state):
@@ -80,9 +81,9 @@ def start_cluster(
 
 
 def stop_cluster(state: Path) -> int:
-    """Stop the daemons of the state folder and what they started; return how many daemons ran.
+    """Stop the daemons of the state folder and their child processes; return how many daemons ran.
 
-    Logs stay; the secret goes.
+    Keeps the logs and deletes spark.conf with the secret.
     """
     running = daemons.running(state)
     daemons.end([process for daemon in running for process in daemons.family(daemon.pid)])
@@ -92,7 +93,7 @@ def stop_cluster(state: Path) -> int:
 
 
 def _launch(state: Path, name: str, arguments: Sequence[str]) -> None:
-    """Start a daemon in a session of its own, so that a Ctrl-C here does not reach it."""
+    """Start a daemon in a process session of its own, so that Ctrl-C here does not end it."""
     kind = "master.Master" if name == "master" else "worker.Worker"
     home = _spark_home()
     options = ["--host", _HOST, "--properties-file", str(state / "spark.conf")]
@@ -121,7 +122,7 @@ def _environment(state: Path, name: str, home: Path) -> dict[str, str]:
 
 
 def _write_properties(state: Path, master_url: str, settings: Path | None) -> Path:
-    """Write spark.conf, readable by its owner alone; daemons and spark-submit both take it."""
+    """Write spark.conf, readable by its owner only; used by the daemons and by spark-submit."""
     shipped = settings.read_text(encoding="utf-8") if settings else _CLOSED
     own = {
         "spark.master": master_url,
@@ -168,7 +169,7 @@ def _require_alive(state: Path) -> None:
 
 
 def _empty(state: Path) -> None:
-    """Make the folder, without what an earlier cluster left in it."""
+    """Create the state folder, and delete the files of an earlier cluster in it."""
     state.mkdir(parents=True, exist_ok=True)
     for leftover in (*state.glob("*.log"), daemons.ledger(state), state / "spark.conf"):
         leftover.unlink(missing_ok=True)
@@ -177,7 +178,7 @@ def _empty(state: Path) -> None:
 
 
 def _free_ports(n_ports: int) -> list[int]:
-    """Return ports that nobody listens on; all are held until the last one is found."""
+    """Return free ports; all are kept open until the last is found, so that they differ."""
     holders = [socket.create_server((_HOST, 0)) for _ in range(n_ports)]
     ports = [int(holder.getsockname()[1]) for holder in holders]
     for holder in holders:

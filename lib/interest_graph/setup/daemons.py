@@ -1,4 +1,4 @@
-"""A ledger of started processes, and how to end them without leaving any behind."""
+"""List of started daemon processes in a file, and stopping them with all their children."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STOP_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Daemon:
-    """A daemon's process; the start time tells it from a later process with the same id."""
+    """A daemon's process. started: its start time, to tell it from a later process of this id."""
 
     name: str
     pid: int
@@ -26,7 +26,7 @@ def ledger(state: Path) -> Path:
 
 
 def recorded(state: Path) -> list[Daemon]:
-    """Return the daemons that were started, running or not."""
+    """Return all daemons in the file, running or not."""
     path = ledger(state)
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     return [Daemon(**entry) for entry in known]
@@ -47,7 +47,7 @@ def running(state: Path) -> list[Daemon]:
 def _is_same(daemon: Daemon) -> bool:
     try:
         process = psutil.Process(daemon.pid)
-        # A stopped child of this very process stays as a zombie until it is waited for.
+        # A child of this process that has ended is a zombie until it is waited for.
         is_live: bool = process.status() != psutil.STATUS_ZOMBIE
         return is_live and abs(float(process.create_time()) - daemon.started) < 1.0
     except psutil.NoSuchProcess:
@@ -55,7 +55,7 @@ def _is_same(daemon: Daemon) -> bool:
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """Return the process and all that it started: executors and their Python workers."""
+    """Return the process and all its descendants, such as executors and Python workers."""
     try:
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]
@@ -64,7 +64,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def end(processes: list[psutil.Process]) -> None:
-    """Ask politely, then kill what is left."""
+    """Terminate the processes; kill those that still run after _STOP_SECONDS."""
     for process in processes:
         _signal(process, "terminate")
     _, stubborn = psutil.wait_procs(processes, timeout=_STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""Resolve Maven coordinates with the Ivy that ships inside pyspark."""
+"""Download Maven artifacts with the Ivy JAR that is part of pyspark."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from interest_graph.errors import EnvironmentProblem
 
-# Names an ivysettings.xml where JARs come from a mirror, as spark.jars.ivySettings does in Spark.
+# Path of an ivysettings.xml, to use a mirror of Maven; like spark.jars.ivySettings in Spark.
 SETTINGS_VARIABLE = "INTEREST_GRAPH_IVY_SETTINGS"
 _TIMEOUT_SECONDS = 600
 
@@ -33,9 +33,9 @@ class Coordinates:
 
 
 def resolve(wanted: Coordinates, jars: Path, into: Path) -> Path:
-    """Download the JAR alone into a folder, and return it.
+    """Download the JAR of an artifact, without dependencies, into a folder; return its path.
 
-    jars: pyspark's jars folder, whose Ivy does the work.
+    jars: pyspark's jars folder, which has Ivy. Raises EnvironmentProblem when that fails.
     """
     command = [_java(), "-jar", str(_ivy(jars)), *_arguments(wanted, into)]
     try:
@@ -53,7 +53,7 @@ def resolve(wanted: Coordinates, jars: Path, into: Path) -> Path:
 
 def _arguments(wanted: Coordinates, into: Path) -> list[str]:
     settings = os.environ.get(SETTINGS_VARIABLE)
-    # A cache of our own: a half-written entry of the user's cache must not decide what we get.
+    # A new cache, because the user's may contain an incomplete entry.
     return [
         *(["-settings", settings] if settings else []),
         *["-cache", str(into / "cache")],
@@ -79,7 +79,7 @@ def _ivy(jars: Path) -> Path:
 
 
 def _reason(output: str) -> str:
-    """Return the line of Ivy's report that says why."""
+    """Return the line of Ivy's output that has the reason of the failure."""
     lines = [line.strip(":\t ") for line in output.splitlines()]
     telling = [line for line in lines if "not found" in line or "Exception" in line]
     return (telling or [line for line in lines if line] or ["no message"])[-1]

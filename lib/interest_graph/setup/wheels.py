@@ -1,4 +1,4 @@
-"""Fetch one pinned wheel with the user's own pip, and hand back the file."""
+"""Download a pinned wheel with pip."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Wheel:
 
     @property
     def pin(self) -> str:
-        """Return the requirement line: pip itself refuses a file of another digest."""
+        """Return the line for a requirements file; pip refuses a file with another digest."""
         return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
 
 
@@ -48,7 +48,7 @@ def _download(wheel: Wheel, requirements: Path) -> None:
 
 
 def _reason(stderr: str) -> str:
-    """Return the line of pip's output that says why."""
+    """Return the line of pip's output that has the reason of the failure."""
     lines = stderr.splitlines() or ["no message"]
     errors = [line for line in lines if line.startswith("ERROR: ") and "Exception:" not in line]
     return (errors or lines[-1:])[0].removeprefix("ERROR: ")

@@ -1,10 +1,11 @@
-"""The training pairs as every model takes them."""
+"""Training edges, user_id, item_id, weight: read from the graph, counted, split for validation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -13,8 +14,8 @@ from interest_graph.builds import newest_build
 from interest_graph.errors import TrainingError
 from interest_graph.ids import user_item_pairs
 
-# Users with so many edges give at least one of them for validation.
-_GIVES_ONE = 5
+# A user with at least so many edges has at least one of them held out.
+_MIN_EDGES_TO_HOLD_OUT = 5
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,32 @@ class EdgeCounts:
     n_items: int
 
 
+@runtime_checkable
+class MemoryBound(Protocol):
+    """A model that needs memory for the whole graph in one worker."""
+
+    def fits(self, counts: EdgeCounts) -> bool:
+        """Whether train.worker_mb allows for a graph of that size."""
+        ...
+
+
+def size_of(edges: DataFrame) -> EdgeCounts:
+    """Count edges, users and items."""
+    distinct = [F.countDistinct(column) for column in ("user_id", "item_id")]
+    return EdgeCounts(*edges.agg(F.count("*"), *distinct).collect()[0])
+
+
 def count_edges(edges: DataFrame) -> EdgeCounts:
     """Count edges, users and items. Raises TrainingError when there are none."""
-    distinct = [F.countDistinct(column) for column in ("user_id", "item_id")]
-    counts = edges.agg(F.count("*"), *distinct).first()
-    if counts is None or counts[0] == 0:
+    counts = size_of(edges)
+    if counts.n_edges == 0:
         raise TrainingError("there are no user-item edges to train on")
-    return EdgeCounts(*counts)
+    return counts
 
 
 @dataclass(frozen=True)
 class TrainingGraph:
-    """The graph that was built last. edges: user_id, item_id, weight, cached."""
+    """The user-item edges of one graph version. edges: user_id, item_id, weight, cached."""
 
     version: str
     edges: DataFrame
@@ -46,9 +61,9 @@ class TrainingGraph:
 
 @contextmanager
 def newest_graph(edges: DataFrame, versions: DataFrame) -> Iterator[TrainingGraph]:
-    """The newest graph's pairs, kept in memory while the block runs.
+    """The user-item edges of the newest graph version, cached while the block runs.
 
-    edges, versions: graph.edges and graph.versions. Raises TrainingError when there are no pairs.
+    edges, versions: graph.edges and graph.versions. Raises TrainingError without a graph or edges.
     """
     newest = newest_build(versions)
     if newest is None:
@@ -62,31 +77,33 @@ def newest_graph(edges: DataFrame, versions: DataFrame) -> Iterator[TrainingGrap
 
 
 def hold_out_edges(edges: DataFrame, fraction: float, seed: int) -> tuple[DataFrame, DataFrame]:
-    """Split edges into those to fit to and about `fraction` of each user's for validation.
+    """Split edges into a training part and held-out pairs, about `fraction` of each user's edges.
 
-    edges: user_id, item_id, one row per pair; further columns are kept. Every user with five edges
-    or more gives at least one: drawn over all edges alike, the validation would be of the users
-    with long histories, whose best settings are not everybody's. Users with fewer give one with
-    probability fraction * n. Seeded hashes decide, so the partitioning does not matter.
+    edges: user_id, item_id, one row per pair; further columns are kept. Returns (training, held
+    out). Pairs are held out per user: a uniform draw over edges would validate mostly on heavy
+    users. Users with five edges or more have at least one held out, users with fewer one with
+    probability fraction * n. The draw hashes ids with the seed: the same however rows are ordered.
     """
     by_user = Window.partitionBy("user_id")
     n_edges = F.count("*").over(by_user)
-    # By pair, not by item: else all users would give the same items, which nobody could then learn.
+    # Hash the pair, not the item alone: else the same items would be held out for every user, and
+    # no edge of theirs would be left to learn from.
     order = F.xxhash64(F.lit(seed), "user_id", "item_id")
     place = F.row_number().over(by_user.orderBy(order, "item_id"))
     # xxhash64 is uniform over all 64-bit integers: this maps it to [0, 1).
     draw = F.xxhash64(F.lit(seed), "user_id") / F.lit(2.0**64) + 0.5
-    n_given = F.greatest(F.floor(n_edges * fraction + draw), (n_edges >= _GIVES_ONE).cast("bigint"))
-    drawn = edges.withColumns({"_place": place, "_n_given": n_given})
-    is_held_out = F.col("_place") <= F.col("_n_given")
-    kept, given = drawn.where(~is_held_out), drawn.where(is_held_out)
-    return kept.drop("_place", "_n_given"), given.drop("_place", "_n_given")
+    at_least = (n_edges >= _MIN_EDGES_TO_HOLD_OUT).cast("bigint")
+    n_held_out = F.greatest(F.floor(n_edges * fraction + draw), at_least)
+    drawn = edges.withColumns({"_place": place, "_n_held_out": n_held_out})
+    is_held_out = F.col("_place") <= F.col("_n_held_out")
+    kept, held_out = drawn.where(~is_held_out), drawn.where(is_held_out)
+    return kept.drop("_place", "_n_held_out"), held_out.drop("_place", "_n_held_out")
 
 
 def with_validation(edges: DataFrame, validation: DataFrame | None) -> DataFrame:
-    """Edges and validation pairs in one frame, told apart by is_held_out.
+    """Union of edges and validation pairs: user_id, item_id, weight, is_held_out.
 
-    Validation pairs keep their weight where they have one; otherwise it is 1.
+    Validation pairs without a weight column get weight 1.
     """
     known = edges.select("user_id", "item_id", "weight", F.lit(False).alias("is_held_out"))
     if validation is None:
@@ -100,5 +117,5 @@ def with_validation(edges: DataFrame, validation: DataFrame | None) -> DataFrame
 
 
 def all_pairs(edges: DataFrame, validation: DataFrame | None) -> DataFrame:
-    """user_id, item_id, weight of edges and validation pairs alike: what the final fit learns."""
+    """Union of edges and validation pairs, for the final fit: user_id, item_id, weight."""
     return with_validation(edges, validation).drop("is_held_out")

@@ -1,16 +1,17 @@
-"""Models by name; a model's module is imported when it is asked for."""
+"""Models by name. A model's module is imported when the model is made."""
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Callable
 
 from pyspark.sql import SparkSession
 
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
-from interest_graph.train.fitted import Listener, Model, Reporting
+from interest_graph.plugins import find_function, is_plugin, load_function
+from interest_graph.train.fitted import Listener, Model, TrainsInRounds
 
-# Imported on use: Torch alone takes seconds, and most runs need one model.
+# As text, not imported here: importing torch takes seconds, and most runs need one model.
 _MAKERS = {
     "popularity": "baselines:Popularity",
     "item_knn": "item_item.recipes:item_knn",
@@ -33,16 +34,24 @@ def make_model(
     work_dir: str,
     listener: Listener | None = None,
 ) -> Model:
-    """The model called `name`, ready to be fitted; its checkpoints go to the folder work_dir.
+    """Make the model called `name`; its checkpoints go to the folder work_dir.
 
-    listener: told of the rounds of a model that trains in rounds. Raises ConfigError for a name
-    that is not in MODEL_NAMES.
+    name: one of MODEL_NAMES, or `module:attribute` of a class or function that takes session,
+    settings of train and folder, and returns a model. listener: called after each round of a model
+    that trains in rounds, else ignored. Raises ConfigError for any other name, and for what is no
+    model.
     """
+    model: Model = _maker(name)(spark, config, work_dir)
+    if not callable(getattr(model, "fit", None)):
+        raise ConfigError("train.model", f"{name} makes no model: what it returns has no fit")
+    if listener is not None and isinstance(model, TrainsInRounds):
+        return model.with_listener(listener)
+    return model
+
+
+def _maker(name: str) -> Callable[..., Model]:
+    if is_plugin(name):
+        return load_function("train.model", name)
     if name not in _MAKERS:
         raise ConfigError("train.model", f"unknown model {name!r}", MODEL_NAMES)
-    module, _, maker = _MAKERS[name].partition(":")
-    make = getattr(import_module(f"interest_graph.train.models.{module}"), maker)
-    model: Model = make(spark, config, work_dir)
-    if listener is not None and isinstance(model, Reporting):
-        return model.reporting(listener)
-    return model
+    return find_function(f"interest_graph.train.models.{_MAKERS[name]}")

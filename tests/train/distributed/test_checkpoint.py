@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from interest_graph.folders import LocalFolder, open_folder
 from interest_graph.train.distributed.checkpoint import Checkpoints
 
 
@@ -12,7 +14,7 @@ def commit(checkpoints, number):
 
 
 def test_the_last_committed_round_is_resumed(tmp_path):
-    checkpoints = Checkpoints(tmp_path / "run", "settings")
+    checkpoints = Checkpoints(LocalFolder(tmp_path / "run"), "settings")
     assert checkpoints.resume() is None
 
     for number in range(3):
@@ -23,16 +25,26 @@ def test_the_last_committed_round_is_resumed(tmp_path):
 
 
 def test_other_settings_start_afresh(tmp_path):
-    old = Checkpoints(tmp_path / "run", "old")
+    old = Checkpoints(LocalFolder(tmp_path / "run"), "old")
     old.resume()
     commit(old, 4)
 
-    assert Checkpoints(tmp_path / "run", "new").resume() is None
-    assert list((tmp_path / "run").iterdir()) == []
+    assert Checkpoints(LocalFolder(tmp_path / "run"), "new").resume() is None
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b'{"last": 4, "finger', b"[]", b"\xff"])
+def test_an_unreadable_record_is_no_progress(tmp_path, content):
+    checkpoints = Checkpoints(LocalFolder(tmp_path / "run"), "settings")
+    commit(checkpoints, 4)
+    (tmp_path / "run" / "progress.json").write_bytes(content)
+
+    assert checkpoints.resume() is None
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_unrecorded_round_is_not_resumed(tmp_path):
-    checkpoints = Checkpoints(tmp_path / "run", "settings")
+    checkpoints = Checkpoints(LocalFolder(tmp_path / "run"), "settings")
     checkpoints.resume()
     commit(checkpoints, 1)
     (tmp_path / "run" / "round-00002" / "shards").mkdir(parents=True)
@@ -41,7 +53,7 @@ def test_an_unrecorded_round_is_not_resumed(tmp_path):
 
 
 def test_only_needed_rounds_are_kept(tmp_path):
-    checkpoints = Checkpoints(tmp_path / "run", "settings")
+    checkpoints = Checkpoints(LocalFolder(tmp_path / "run"), "settings")
     checkpoints.resume()
     for number in range(5):
         commit(checkpoints, number)
@@ -50,3 +62,19 @@ def test_only_needed_rounds_are_kept(tmp_path):
 
     left = sorted(path.name for path in (tmp_path / "run").glob("round-*"))
     assert left == ["round-00001", "round-00004"]
+
+
+def test_rounds_at_a_url_are_resumed_by_another_process(spark, remote):
+    first = Checkpoints(open_folder(spark, f"{remote}/run"), "settings")
+    assert first.resume() is None
+    for number in range(3):
+        commit(first, number)
+    first.forget_all_but(2, 1)
+
+    second = Checkpoints(open_folder(spark, f"{remote}/run"), "settings")
+
+    assert second.resume()["last"] == 2
+    np.testing.assert_array_equal(second.items(1)["items"], [1, 1, 1])
+    assert second.shards_path(2) == f"{remote}/run/round-00002/shards"
+    with pytest.raises(FileNotFoundError):
+        second.items(0)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from tests.train.small_run import SETTINGS, fit_small
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -138,6 +138,13 @@ def test_keep_top_keeps_the_largest_magnitudes():
     assert keep_top(weights, 2).toarray().tolist() == [[0, -0.9, 0.5, 0], [0, 0.2, 0, 0]]
 
 
+def test_keep_top_takes_the_first_of_equal_weights_whatever_their_order():
+    columns = np.random.default_rng(3).permutation(300)
+    weights = sparse.csr_matrix((np.ones(300), columns, [0, 300]), shape=(1, 400))
+
+    assert sorted(keep_top(weights, 5).indices) == [0, 1, 2, 3, 4]
+
+
 def test_keep_top_weighs_columns_by_importance():
     weights = sparse.csr_matrix(np.array([[0.1, -0.9, 0.5]]))
 

@@ -197,7 +197,7 @@ def test_dropout_keeps_the_expected_propagation_and_ends_with_the_pass(matrix):
 
     dropped = []
     for _ in range(300):
-        with model.dropping(0.4, rng):
+        with model.edge_dropout(0.4, rng):
             dropped.append(model.R.to_dense())
             torch.testing.assert_close(model.R_t.to_dense(), dropped[-1].T)
 

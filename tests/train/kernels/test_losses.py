@@ -39,17 +39,17 @@ def test_softmax_is_the_cross_entropy_of_every_pair_with_the_pool(vectors):
     seen = torch.rand(4, N_POOL, generator=torch.Generator().manual_seed(1)) < 0.3
     pool = pool_of(owners, seen)
 
-    slopes = sampled_softmax(U.detach(), V.detach(), N.detach(), pool, temperature=0.7)
+    gradients = sampled_softmax(U.detach(), V.detach(), N.detach(), pool, temperature=0.7)
 
     against = (U @ N.T / 0.7 - pool.log_odds).masked_fill(seen[owners], -torch.inf)
     logits = torch.cat([(U * V).sum(dim=1, keepdim=True) / 0.7, against], dim=1)
     expected = torch.nn.functional.cross_entropy(logits, torch.zeros(N_PAIRS, dtype=torch.long))
     expected.backward()
-    torch.testing.assert_close(slopes.loss, expected.detach())
-    torch.testing.assert_close(slopes.positives, V.grad)
-    torch.testing.assert_close(slopes.negatives, N.grad)
+    torch.testing.assert_close(gradients.loss, expected.detach())
+    torch.testing.assert_close(gradients.positives, V.grad)
+    torch.testing.assert_close(gradients.negatives, N.grad)
     per_user = torch.zeros(2, 4, DIMENSION).index_add_(
-        1, owners, torch.stack([slopes.users, U.grad])
+        1, owners, torch.stack([gradients.users, U.grad])
     )
     torch.testing.assert_close(per_user[0], per_user[1])
 
@@ -59,41 +59,45 @@ def test_cosine_ignores_lengths_and_never_changes_them(vectors):
     batch = Batch(owners, owners, owners, pool_of(owners, torch.zeros(4, N_POOL, dtype=torch.bool)))
     objective = Objective(loss="softmax", similarity="cosine", temperature=0.2)
 
-    slopes, longer = objective.slopes(U, V, N, batch), objective.slopes(2 * U, 3 * V, 4 * N, batch)
+    gradients = objective.gradients(U, V, N, batch)
+    longer = objective.gradients(2 * U, 3 * V, 4 * N, batch)
 
-    torch.testing.assert_close(longer.loss, slopes.loss)
-    torch.testing.assert_close(longer.positives * 3, slopes.positives)
+    torch.testing.assert_close(longer.loss, gradients.loss)
+    torch.testing.assert_close(longer.positives * 3, gradients.positives)
     torch.testing.assert_close(
-        (slopes.negatives * N).sum(dim=1), torch.zeros(N_POOL), atol=1e-6, rtol=0
+        (gradients.negatives * N).sum(dim=1), torch.zeros(N_POOL), atol=1e-6, rtol=0
     )
-    assert slopes.negatives.abs().max() > 1e-3
+    assert gradients.negatives.abs().max() > 1e-3
 
 
 def test_a_user_who_has_the_whole_pool_learns_nothing_from_it(vectors):
     U, V, N, owners = (vector.detach() for vector in vectors)
     pool = pool_of(owners, torch.tensor([True, False, False, False])[:, None].repeat(1, N_POOL))
 
-    slopes = sampled_softmax(U, V, N, pool, temperature=1.0)
+    gradients = sampled_softmax(U, V, N, pool, temperature=1.0)
 
-    assert not slopes.users[:3].any()
-    assert not slopes.positives[:3].any()
-    assert slopes.users[3:].any()
-    assert all(torch.isfinite(part).all() for part in (slopes.loss, slopes.users, slopes.negatives))
+    assert not gradients.users[:3].any()
+    assert not gradients.positives[:3].any()
+    assert gradients.users[3:].any()
+    assert all(
+        torch.isfinite(part).all()
+        for part in (gradients.loss, gradients.users, gradients.negatives)
+    )
 
 
 def test_personalised_ranking_matches_automatic_differentiation(vectors):
     U, V, _, _ = vectors
     N = torch.roll(V.detach(), 1, dims=0).requires_grad_()
 
-    slopes = personalised_ranking(U.detach(), V.detach(), N.detach())
+    gradients = personalised_ranking(U.detach(), V.detach(), N.detach())
 
     loss = -torch.nn.functional.logsigmoid((U * (V - N)).sum(dim=1)).mean()
     loss.backward()
-    torch.testing.assert_close(slopes.loss, loss.detach())
-    for slope, parameter in zip(
-        (slopes.users, slopes.positives, slopes.negatives), (U, V, N), strict=True
+    torch.testing.assert_close(gradients.loss, loss.detach())
+    for gradient, parameter in zip(
+        (gradients.users, gradients.positives, gradients.negatives), (U, V, N), strict=True
     ):
-        torch.testing.assert_close(slope, parameter.grad)
+        torch.testing.assert_close(gradient, parameter.grad)
 
 
 def test_the_candidate_that_scores_highest_for_its_user_is_the_negative():

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.metrics import ndcg_score
 
-from interest_graph.train.kernels.ranking import mean_ndcg, of_unit_length, sample_users, top_items
+from interest_graph.train.kernels.ranking import mean_ndcg, of_unit_length, sample_users
 
 
 def test_mean_ndcg_agrees_with_scikit_learn():
@@ -43,8 +43,19 @@ def test_seen_items_are_not_ranked_and_unknown_ones_count_as_misses():
     assert abs(found - 1 / (1 + 1 / np.log2(3))) < 1e-6
 
 
-def test_top_items_are_in_order():
-    assert top_items(np.array([[0.1, 0.9, 0.5, 0.7]]), 3).tolist() == [[1, 3, 2]]
+def test_of_equal_scores_the_first_items_are_ranked():
+    held_out = sparse.csr_matrix(np.eye(1, 500))
+
+    found = mean_ndcg(
+        lambda _: np.zeros((1, 500), dtype=np.float32),
+        sparse.csr_matrix((1, 500)),
+        held_out,
+        np.array([1]),
+        np.array([0]),
+        k=1,
+    )
+
+    assert found == 1.0
 
 
 def test_sample_of_users_is_seeded_and_only_of_users_with_pairs():

@@ -48,7 +48,7 @@ def test_given_weights_are_taken_as_they_are(spark, pairs, tmp_path):
 
 def test_held_out_pairs_can_be_left_out_of_the_vectors(spark, pairs, tmp_path):
     model = make_model("lightgcn", spark, CONFIG, str(tmp_path))
-    without = matrix_of(model.leaving_out().fit(*pairs).user_vectors)
+    without = matrix_of(model.without_validation().fit(*pairs).user_vectors)
     with capture_logs() as logs:
         taken_in = matrix_of(model.fit(*pairs).user_vectors)
     assert not [entry for entry in logs if entry["event"] == "round"]  # they share the rounds

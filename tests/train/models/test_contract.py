@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
+from interest_graph import arrays
+from interest_graph.cache_scope import persistent_rdds
 from interest_graph.config import TrainConfig
+from interest_graph.config.models import SINGLE_MODELS
 from interest_graph.errors import ConfigError, TrainingError
 from interest_graph.train.registry import MODEL_NAMES, make_model
 
@@ -102,19 +105,31 @@ def test_scores_are_finite_and_not_all_equal(fitted, name):
 def test_fitting_again_gives_the_same_model(spark, edges, fitted, name, tmp_path):
     shuffled = edges.orderBy(F.rand(7)).repartition(3)
 
-    again = make_model(name, spark, SETTINGS, str(tmp_path)).fit(shuffled)
+    with make_model(name, spark, SETTINGS, str(tmp_path)).fit(shuffled) as again:
+        np.testing.assert_allclose(score_matrix(again), score_matrix(fitted[name]), atol=2e-4)
 
-    np.testing.assert_allclose(score_matrix(again), score_matrix(fitted[name]), atol=2e-4)
+
+@pytest.fixture
+def _leaves_nothing(spark):
+    """Fails a test that leaves more in Spark's cache, or more files for workers, than before."""
+
+    def left():
+        files = arrays._temporary_folder().glob("*.safetensors")
+        return persistent_rdds(spark) | {path.name for path in files}
+
+    before = left()
+    yield
+    assert left() <= before
 
 
+@pytest.mark.usefixtures("_leaves_nothing")
 @pytest.mark.parametrize("name", MODELS)
 def test_validation_pairs_are_learnt_and_no_other_items_are_scored(spark, edges, name, tmp_path):
     known = edges.where("user_id != 'user00' OR item_id != 'item02'")
     held_out = spark.createDataFrame([("user00", "item02", 1.0), ("user00", "late", 1.0)], EDGES)
 
-    model = make_model(name, spark, SETTINGS, str(tmp_path)).fit(known, held_out)
-
-    assert scored_items(model) == {f"item{i:02}" for i in range(N_ITEMS)} | {"late"}
+    with make_model(name, spark, SETTINGS, str(tmp_path)).fit(known, held_out) as model:
+        assert scored_items(model) == {f"item{i:02}" for i in range(N_ITEMS)} | {"late"}
 
 
 def scored_items(model) -> set[str]:
@@ -150,3 +165,14 @@ def test_no_edges_is_one_clear_error(spark, edges, name, tmp_path):
 def test_unknown_model_names_the_known_ones(spark):
     with pytest.raises(ConfigError, match=r"unknown model 'svd'; allowed: .*item_knn.*lightgcn"):
         make_model("svd", spark, SETTINGS, "unused")
+
+
+def test_the_settings_know_the_models_that_can_be_made():
+    assert set(MODEL_NAMES) == {*SINGLE_MODELS, "blend"}
+    for name in MODEL_NAMES:
+        assert TrainConfig(model=name).model == name
+
+
+def test_what_makes_no_model_is_refused(spark):
+    with pytest.raises(ConfigError, match=r"train.model: builtins:print makes no model: .* no fit"):
+        make_model("builtins:print", spark, SETTINGS, "unused")

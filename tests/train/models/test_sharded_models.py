@@ -106,7 +106,9 @@ def first_vectors(spark, folder, n_shards):
     rows = spark.read.parquet(f"{folder}/round-00001/shards").where("name = 'users'").toPandas()
     table = pa.Table.from_pandas(rows, preserve_index=False)
     by_shard = {shard: arrays["users"] for _, shard, arrays in unpack(table.to_batches())}
-    stored = spark.read.parquet(f"{folder}/users").orderBy("key").toPandas()
+    stored = (
+        spark.read.parquet(f"{folder}/vectors").where("kind = 'user'").orderBy("key").toPandas()
+    )
     users = np.empty((N_USERS, by_shard[0].shape[1]), np.float32)
     for shard in range(n_shards):
         users[stored["shard_id"] == shard] = by_shard[shard]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interest_graph.train.sharding.memory_model import Costs
-from interest_graph.train.sharding.partition import cut_evenly, deal
+from interest_graph.train.sharding.partition import assign_heaviest, cut_evenly
 
 COSTS = Costs(user=512, edge=8, item=0)
 
@@ -19,10 +19,10 @@ def test_heavy_users_are_spread_over_the_shards():
     heaviest = pd.DataFrame({"user_id": [*"abcdef"], "n_edges": sizes, "hashed": [0] * 6})
     loads = pd.DataFrame({"n_users": [106, 100], "n_edges": [sizes.sum() + 500, 500]})
 
-    dealt = deal(heaviest, loads, COSTS)
+    assigned = assign_heaviest(heaviest, loads, COSTS)
 
-    edges = sizes.groupby(dealt["dealt_to"]).sum()
-    assert dealt["user_id"].tolist() == [*"abcdef"]
+    edges = sizes.groupby(assigned["assigned_to"]).sum()
+    assert assigned["user_id"].tolist() == [*"abcdef"]
     assert abs(edges[0] - edges[1]) < 1000  # all of them went to one shard by hash
 
 

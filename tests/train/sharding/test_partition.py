@@ -83,7 +83,7 @@ def test_communities_of_a_skewed_graph_keep_the_budget(spark):
     graph.release()
 
 
-def test_few_users_are_dealt_all_the_same(spark):
+def test_few_users_in_community_order_still_fill_the_shards(spark):
     rows = [(f"u{u}", "x", 1.0) for u in range(4)]
 
     graph = cut(spark.createDataFrame(rows, EDGES))
@@ -99,8 +99,8 @@ def test_the_number_of_shards_follows_from_the_budget(edges):
 
     graph = partition(edges, None, config, costs)
 
-    balance = report_partition(graph, costs)
-    balance.require_memory(config.worker_mb)
+    report = report_partition(graph, costs)
+    report.require_memory(config.worker_mb)
     assert 4 <= graph.n_shards <= 5
     graph.release()
 

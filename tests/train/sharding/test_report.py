@@ -41,14 +41,14 @@ def test_shards_are_counted(spark):
     rows = [(f"u{u}", f"i{i}", 1.0) for u in range(8) for i in range(u + 1)]
     graph = sharded(spark.createDataFrame([*rows, ("u8", "own", 1.0)], EDGES), 2)
 
-    balance = report_partition(graph, COSTS)
-    whole, *shards = partition_frame(graph, balance).orderBy("shard_id").collect()
+    report = report_partition(graph, COSTS)
+    whole, *shards = partition_frame(graph, report).orderBy("shard_id").collect()
 
     assert [shard.shard_id for shard in shards] == [0, 1]
     assert sum(shard.n_users for shard in shards) == whole.n_users == 9
     assert sum(shard.n_edges for shard in shards) == whole.n_edges == 37
     assert whole.n_items == 9
-    assert balance.replication == sum(shard.n_items for shard in shards) / 9 > 1
+    assert report.replication == sum(shard.n_items for shard in shards) / 9 > 1
     assert whole.expected_mb == max(shard.expected_mb for shard in shards)
     assert whole.imbalance == max(shard.imbalance for shard in shards)
 
@@ -59,11 +59,11 @@ def test_shared_edges_and_hubs_are_known(spark):
     rows += [("u0", "rare", 1.0), ("u1", "rare", 1.0)]
     graph = sharded(spark.createDataFrame(rows, EDGES), 2)
 
-    balance = report_partition(graph, COSTS)
+    report = report_partition(graph, COSTS)
 
-    assert balance.hubs == ("hub",)
+    assert report.hubs == ("hub",)
     # `rare` is shared only where its two users were parted.
-    assert balance.shared_edges in (pytest.approx(30 / 62), pytest.approx(32 / 62))
+    assert report.shared_edges in (pytest.approx(30 / 62), pytest.approx(32 / 62))
 
 
 def test_the_columns_are_those_of_the_table():

@@ -12,6 +12,7 @@ import pytest
 
 from interest_graph.config import TuneConfig
 from interest_graph.errors import ConflictError
+from interest_graph.folders import LocalFolder, open_folder
 from interest_graph.train.tuning.study import (
     COMPLETE,
     FAILED,
@@ -22,7 +23,7 @@ from interest_graph.train.tuning.study import (
     open_study,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SPACE = {
     "train.learning_rate": {"kind": "float", "low": 0.001, "high": 1, "log": True},
     "train.n_layers": {"kind": "int", "low": 1, "high": 4},
@@ -37,6 +38,7 @@ def metric_of(settings):
 
 def go_on(folder, until, drop=()):
     """Run trials until there are so many; at the places in `drop` the process ends in mid-trial."""
+    folder = LocalFolder(folder) if isinstance(folder, Path) else folder
     with open_study(folder, "s", CONFIG) as study:
         while study.n_finished < until:
             draw = study.draw()
@@ -62,8 +64,8 @@ def test_an_interrupted_trial_keeps_its_row_and_its_place_is_drawn_again(tmp_pat
 def test_a_process_killed_in_mid_trial_neither_locks_nor_loses_the_study(tmp_path):
     go_on(tmp_path, until=1)
     code = (
-        "import sys, time; from pathlib import Path; from tests.train.test_study import *\n"
-        "with open_study(Path(sys.argv[1]), 's', CONFIG) as study:\n"
+        "import sys, time; from pathlib import Path; from tests.train.tuning.test_study import *\n"
+        "with open_study(LocalFolder(Path(sys.argv[1])), 's', CONFIG) as study:\n"
         "    draw = study.draw(); print(draw.place, flush=True); time.sleep(600)"
     )
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -83,7 +85,7 @@ def test_a_process_killed_in_mid_trial_neither_locks_nor_loses_the_study(tmp_pat
 
 
 def test_what_a_killed_process_had_recorded_counts(tmp_path):
-    with open_study(tmp_path, "s", CONFIG) as study:
+    with open_study(LocalFolder(tmp_path), "s", CONFIG) as study:
         draw = study.draw()
         draw.trial.set_user_attr("outcome", vars(Outcome(COMPLETE, 0.5, 1.0, 2.0)))
 
@@ -92,15 +94,37 @@ def test_what_a_killed_process_had_recorded_counts(tmp_path):
 
 def test_a_second_process_is_refused(tmp_path):
     with (
-        open_study(tmp_path, "s", CONFIG),
+        open_study(LocalFolder(tmp_path), "s", CONFIG),
         pytest.raises(ConflictError, match="study s: another process works on it"),
-        open_study(tmp_path, "s", CONFIG),
+        open_study(LocalFolder(tmp_path), "s", CONFIG),
     ):
         pass
 
 
+def test_a_study_at_a_url_goes_on_in_another_process(spark, remote):
+    go_on(open_folder(spark, remote), until=2, drop=(1,))
+
+    killed, again = go_on(open_folder(spark, remote), until=2)[1:]
+
+    assert (killed.outcome.state, again.outcome.state) == (INTERRUPTED, COMPLETE)
+    assert killed.settings == again.settings
+    assert open_folder(spark, remote).names() == ["study.db"]
+
+
+def test_of_two_processes_at_a_url_the_one_that_comes_second_to_write_is_refused(spark, remote):
+    with open_study(open_folder(spark, remote), "s", CONFIG) as first:
+        draw = first.draw()
+        with open_study(open_folder(spark, remote), "s", CONFIG) as second:
+            with pytest.raises(ConflictError, match="study s: another process works on it"):
+                first.finish(draw, Outcome(COMPLETE, 0.5))
+            second.finish(second.draw(), Outcome(COMPLETE, 0.6))
+
+    found = go_on(open_folder(spark, remote), until=1)
+    assert [tried.outcome.metric for tried in found] == [None, 0.6]
+
+
 def test_a_trial_below_the_median_of_its_round_ends(tmp_path):
-    with open_study(tmp_path, "s", CONFIG) as study:
+    with open_study(LocalFolder(tmp_path), "s", CONFIG) as study:
         for metric in (0.5, 0.6, 0.7):
             draw = study.draw()
             for number in (0, 1, 2):

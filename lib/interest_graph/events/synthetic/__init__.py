@@ -1,4 +1,7 @@
-"""Synthetic logs with known truth, the same for the same seed however many tasks make them."""
+"""Synthetic logs with known truth: which records are people's, repeats, bots' or malformed.
+
+Every value is a hash of the seed and of ids, so the log does not depend on the number of tasks.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,11 @@ from interest_graph.events.synthetic.population import (
 
 
 def synthetic_items(spark: SparkSession, config: GenerateConfig) -> DataFrame:
-    """i, title, category, original: titles of made-up words; some items are listed twice."""
+    """Items as i (item id), title, category, original; titles consist of made-up words.
+
+    near_duplicate_fraction of the items are listed a second time with a slightly different title;
+    original is then the id of the first listing, otherwise null.
+    """
     words = [_word(config, place) for place in range(6)]
     plain = spark.range(config.items).select(
         F.format_string("i%d", "id").alias("i"),
@@ -55,11 +62,12 @@ _COLUMNS = (*_RECORD, "kind", "session", "delivered")
 
 
 def synthetic_log(spark: SparkSession, config: GenerateConfig) -> DataFrame:
-    """Every record with its truth; all columns are text but `delivered`.
+    """All records with their truth; all columns but `delivered` are texts.
 
-    id, u (user), i (item), a (action), t (epoch seconds), v (value), agent; kind: person,
-    duplicate_id, duplicate_event, retry, bot.<rule> or malformed.<reason>; session: of people's
-    events; delivered: number of the day whose file it comes in.
+    Received columns: id, u (user), i (item), a (action), t (epoch seconds), v (value), agent.
+    Truth: kind, one of person, duplicate_id, duplicate_event, retry, bot.<rule> and
+    malformed.<reason>; session, of people's events only. delivered: number, from 0, of the day
+    whose file has the record.
     """
     people = people_events(spark, config)
     noise = [bot_events(spark, config), malformed_records(spark, config)]
@@ -68,9 +76,10 @@ def synthetic_log(spark: SparkSession, config: GenerateConfig) -> DataFrame:
 
 
 def log_lines(rows: DataFrame, config: GenerateConfig) -> DataFrame:
-    """value, delivered_date: the records as JSON lines, with drift.
+    """The records as JSON lines: value, delivered_date.
 
-    In the second half of the days times are texts instead of numbers, and there is a new field.
+    With schema drift: in the second half of the days times are texts instead of numbers, and there
+    is a new field. Lines of kind malformed.unreadable are truncated.
     """
     number = F.col("t").cast("bigint")
     plain = F.to_json(F.struct(*[name for name in _RECORD if name != "t"], number.alias("t")))
@@ -84,7 +93,7 @@ def log_lines(rows: DataFrame, config: GenerateConfig) -> DataFrame:
 
 
 def truth_of(rows: DataFrame) -> DataFrame:
-    """event_id, user_id, item_id, kind, session: what each record is."""
+    """The truth of each record: event_id, user_id, item_id, kind, session."""
     columns = {
         "event_id": "id",
         "user_id": "u",

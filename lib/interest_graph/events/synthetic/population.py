@@ -1,4 +1,4 @@
-"""Who makes the events of a synthetic log: people, bots and broken producers."""
+"""The records of a synthetic log: events of people and bots, repeats, malformed records."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
 
 
 def epoch_text(first_day: date) -> Column:
-    """`second`, counted from the first day on, as the text of an epoch time in seconds."""
+    """Column: epoch time in seconds, as text, of column `second` counted from the first day."""
     start = int(datetime.combine(first_day, time(), UTC).timestamp())
     return (F.col("second") + start).cast("bigint").cast("string")
 
 
 def pick(seed: int, choice: str, n: int, *columns: str) -> Column:
-    """A whole number from 0 to n - 1."""
+    """Column: a random whole number from 0 to n - 1, a hash of seed, choice and the columns."""
     drawn = F.xxhash64(F.lit(seed), F.lit(choice), *columns)
     return F.pmod(drawn, F.lit(n).cast("bigint"))
 
 
 def draw(seed: int, choice: str, *columns: str) -> Column:
-    """A number from 0 to 1, 1 excluded."""
+    """Column: a random number in [0, 1), a hash of seed, choice and the columns."""
     return pick(seed, choice, 1 << 30, *columns) / float(1 << 30)
 
 
-_SLOT = 3 * 3600  # a user's sessions start in distinct slots of three hours: no two of them meet
-_MAX_EVENTS = 10  # of a session, which thus lasts 22 minutes at most
-_PACE = 120  # seconds between events of a session, give or take 89
-_BLOCK = 16  # events of one session fall on distinct places of a block of items
+_SLOT = 3 * 3600  # seconds; a user's sessions start in distinct slots, so that none overlap
+_MAX_EVENTS = 10  # of a session, which so lasts 22 minutes at most
+_PACE = 120  # seconds between events of a session, plus or minus at most 89
+_BLOCK = 16  # the events of a session have distinct items, all in one block of so many
 
 
 def people_events(spark: SparkSession, config: GenerateConfig) -> DataFrame:
-    """People's events: users with few and with many sessions, mostly in their own community."""
+    """Events of people, whose numbers of sessions vary widely; 80% on items of their community."""
     cells = config.days * DAY_SECONDS // _SLOT
     mean_sessions = config.events / config.users / ((1 + _MAX_EVENTS) / 2)
-    # A Pareto tail of mean 1: most users come seldom, a few all the time.
+    # Pareto distribution with mean 1: most users have few sessions, a few users very many.
     busy = F.pow(F.lit(1.0) - draw(config.seed, "busy", "id"), -0.5) / 2
     n_sessions = F.least(F.ceil(busy * mean_sessions), F.lit(cells // 2)).cast("int")
     users = spark.range(config.users).withColumn("n_sessions", n_sessions)
@@ -67,13 +67,13 @@ def people_events(spark: SparkSession, config: GenerateConfig) -> DataFrame:
 
 
 def _with_choices(events: DataFrame, config: GenerateConfig) -> DataFrame:
-    """Adds i, a, v and how many days late the event is delivered."""
+    """Add i, a, v, agent, and late: the days by which the event is delivered too late."""
     key = ("id", "nth", "k")
     own = F.pmod(F.col("id"), F.lit(config.communities))
     community = F.when(draw(config.seed, "own", *key) < 0.8, own)
     community = community.otherwise(pick(config.seed, "other", config.communities, *key))
     blocks = max(1, config.items // config.communities // _BLOCK)
-    # Cubed: low numbers are popular.
+    # The cube of a uniform draw makes low numbers popular.
     block = F.floor(F.pow(draw(config.seed, "item", *key), 3) * blocks)
     place = block * _BLOCK + F.col("k")
     action = draw(config.seed, "action", *key)
@@ -93,7 +93,7 @@ def _with_choices(events: DataFrame, config: GenerateConfig) -> DataFrame:
 
 
 def repeats(people: DataFrame, config: GenerateConfig) -> list[DataFrame]:
-    """The same record again, the same event under another id, and retries in chains."""
+    """Repeats of events: frames of duplicate_id, duplicate_event, and chains of 1 to 3 retries."""
     event = ("u", "second")
     late = pick(config.seed, "again", 4, *event)
     same_id = people.where(draw(config.seed, "same_id", *event) < config.duplicate_id_fraction)
@@ -123,7 +123,7 @@ def repeats(people: DataFrame, config: GenerateConfig) -> list[DataFrame]:
 
 
 MALFORMED: dict[str, dict[str, str | None]] = {
-    # reason -> what is wrong with the record; unreadable lines are cut when they are written
+    # reason -> changes to a valid record; unreadable lines are truncated by `log_lines`
     "unreadable": {},
     "missing_user_id": {"u": None},
     "missing_item_id": {"i": ""},
@@ -139,7 +139,7 @@ MALFORMED: dict[str, dict[str, str | None]] = {
 
 _CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
-# rule -> events of the day, seconds from one to the next, spread of those, distinct items
+# rule -> events of the day, seconds between them, random variation of those, distinct items
 _HABITS = {
     "events_per_minute": (160, 0.3, 0, 160),
     "events_per_day": (5_300, 14, 9, 700),
@@ -151,7 +151,7 @@ _HABITS = {
 
 
 def bot_events(spark: SparkSession, config: GenerateConfig) -> DataFrame:
-    """Users that break one rule each, at its default threshold, within one day."""
+    """Events of users that each break one bot rule, at its default threshold, on one day."""
     parts = []
     for number, (rule, (n_events, pace, spread, n_items)) in enumerate(_HABITS.items()):
         made = spark.range(config.bots_per_rule).withColumn(
@@ -185,7 +185,7 @@ def bot_events(spark: SparkSession, config: GenerateConfig) -> DataFrame:
 
 
 def malformed_records(spark: SparkSession, config: GenerateConfig) -> DataFrame:
-    """Records that break one promise each."""
+    """Records that each break one validation rule; MALFORMED has their reasons."""
     rows = spark.range(int(config.events * config.malformed_fraction))
     reasons = F.array(*[F.lit(reason) for reason in MALFORMED])
     reason = F.element_at(reasons, (F.col("id") % len(MALFORMED) + 1).cast("int"))

@@ -1,8 +1,8 @@
-"""bronze.events -> silver.interactions, silver.quarantine, silver.batches: facts out of records.
+"""bronze.events -> silver.interactions, silver.quarantine, silver.batches, silver.bots.
 
-What silver.interactions holds is a function of the set of bronze records: a run writes the days
-that its new records act on, whole, out of all records of those days. A crash between two of its
-writes leaves work that the next run does again with the same result.
+silver.interactions depends only on the set of bronze records, not on how they were divided into
+batches: a run rewrites the days that its new records affect, completely, from all records of those
+days. After a crash between two writes the next run does the work again, with the same result.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph import tables
-from interest_graph.config import Settings
 from interest_graph.errors import ConflictError
 from interest_graph.events import bots, deduplicate, min_support
-from interest_graph.events.caps import with_fitted_caps
 from interest_graph.events.near_duplicates import with_canonical_items
 from interest_graph.events.row_counts import RowCounts, bucket_of
 from interest_graph.events.sessions import add_sessions
@@ -22,67 +20,60 @@ from interest_graph.events.typed import type_events
 from interest_graph.events.validate import accepted, rules_of
 from interest_graph.job import Job, Run
 from interest_graph.jobs.clean import clean_plan
-from interest_graph.jobs.clean.quarantine import Seen, write_refused
+from interest_graph.jobs.clean.quarantine import FirstPass, write_refused
 from interest_graph.session import interpreting
 
 _ATTEMPTS = 5
 
 
 def run(run: Run) -> None:
-    """Clean the batches that silver.interactions does not account for yet."""
-    run.settings = _with_caps(run)
+    """Clean the batches that are new or that changed settings affect.
+
+    Raises ConflictError when concurrent runs keep writing silver.interactions.
+    """
+    run.settings = clean_plan.with_caps(run)
     aliases = clean_plan.write_aliases(run)
     with interpreting(run.spark):
         batches = clean_plan.batches_to_clean(run, aliases)
     if not batches.new:
-        clean_plan.count_nothing(run)
+        clean_plan.record_no_work(run)
         return
     for _ in range(_ATTEMPTS):
         before = clean_plan.versions(run)
-        seen, counts = _clean(run, batches, aliases)
+        first_pass, counts = _clean(run, batches, aliases)
         with interpreting(run.spark):
-            clean_plan.settle(run, batches, seen, counts)
-        if clean_plan.is_undisturbed(run, before):
+            clean_plan.record_batches(run, batches, first_pass, counts)
+        if clean_plan.wrote_alone(run, before):
             return
-        # Another run wrote the same days out of what it knew: write them again out of all.
+        # A concurrent run wrote the tables without these batches: clean again from all records.
         run.pin()
         batches = clean_plan.batches_to_clean(run, aliases, again=batches.new)
     raise ConflictError("clean: another run keeps writing silver.interactions")
 
 
-def _with_caps(run: Run) -> Settings:
-    """The settings of this run alone: to clean, a fitted cap is a setting like any other."""
-    clean = run.settings.clean
-    if not clean.fitted_caps:
-        return run.settings
-    table = run.read_if_written(tables.VALUE_CAPS)
-    fitted = table.collect() if table is not None else []  # a row an action
-    return run.settings.model_copy(update={"clean": with_fitted_caps(clean, fitted)})
-
-
 def _clean(
     run: Run, batches: clean_plan.Batches, aliases: DataFrame | None
-) -> tuple[Seen, dict[str, int]]:
+) -> tuple[FirstPass, dict[str, int]]:
     rules = rules_of(run.settings.clean, run.as_of)
     typed = type_events(run.read(tables.EVENTS), run.settings.event_sources)
     is_small = batches.are_small(batches.new)
     with run.phase("refusing records"), interpreting(run.spark, small=is_small):
-        seen = write_refused(run, typed, rules, batches.new)
-    region = clean_plan.region_of(run, batches, seen)
+        first_pass = write_refused(run, typed, rules, batches.new)
+    region = clean_plan.region_of(run, batches, first_pass)
     if region.is_empty:
-        return seen, {"accepted": 0, "kept": 0}
+        return first_pass, {"accepted": 0, "kept": 0}
     records = accepted(region.select(typed), rules, run.settings.clean).where(region.is_read)
     if aliases is not None:
         records = with_canonical_items(records, aliases)
     with interpreting(run.spark, small=batches.are_small(region.batches)):
-        return seen, _write_facts(run, records, region)
+        return first_pass, _write_facts(run, records, region)
 
 
 def _write_facts(run: Run, records: DataFrame, region: clean_plan.Region) -> dict[str, int]:
-    row_counts = RowCounts(due=region.is_written)
+    row_counts = RowCounts(in_scope=region.is_written)
     with run.phase("cleaning"):
-        distinct = _distinct(run, _by_user(run, records, row_counts), row_counts)
-        facts = _in_sessions(run, _of_people(run, distinct, row_counts), row_counts)
+        distinct = _without_repeats(run, _by_user(run, records, row_counts), row_counts)
+        facts = _with_sessions(run, _without_bots(run, distinct, row_counts), row_counts)
         columns = facts.where(region.is_written).select(*tables.INTERACTIONS.column_names)
         run.store.replace(tables.INTERACTIONS, columns, where=region.where)
     _list_bots(run, records, region, row_counts)
@@ -90,34 +81,34 @@ def _write_facts(run: Run, records: DataFrame, region: clean_plan.Region) -> dic
 
 
 def _by_user(run: Run, records: DataFrame, row_counts: RowCounts) -> DataFrame:
-    """The one shuffle, by user: it serves duplicates, bots and sessions alike."""
-    if not _looks_for_crawlers(run):
+    """Repartition by user, the only shuffle: finding repeats, bots and sessions needs no other."""
+    if not _detects_crawlers(run):
         return row_counts.count(records.drop("user_agent").repartition("user_id"), "accepted")
     marked = bots.mark_crawlers(records).repartition("user_id")
     reasons = bots.drop_reason_of_crawlers(row_counts.count(marked, "accepted"))
-    return row_counts.drop(row_counts.watch(reasons), [bots.CRAWLER])
+    return row_counts.drop_marked(row_counts.note_users(reasons), [bots.CRAWLER])
 
 
-def _of_people(run: Run, events: DataFrame, row_counts: RowCounts) -> DataFrame:
-    """Without the days on which a user is a bot."""
+def _without_bots(run: Run, events: DataFrame, row_counts: RowCounts) -> DataFrame:
+    """Drop the events of users on days on which they behave like bots."""
     rules = run.settings.clean.bots
     if rules is None:
         return events
-    return row_counts.drop(row_counts.watch(bots.mark_bots(events, rules)), bots.RULES)
+    return row_counts.drop_marked(row_counts.note_users(bots.mark_bots(events, rules)), bots.RULES)
 
 
 def _list_bots(
     run: Run, records: DataFrame, region: clean_plan.Region, row_counts: RowCounts
 ) -> None:
-    """Write silver.bots: a second look at the few buckets of users that hold a bot."""
-    rules, buckets = run.settings.clean.bots, row_counts.buckets()
+    """Write silver.bots, from a second pass over the few buckets of users that have a bot."""
+    rules, buckets = run.settings.clean.bots, row_counts.noted_buckets()
     if rules is None or not (buckets or run.store.exists(tables.BOTS)):
         return
-    again = RowCounts(due=region.is_written)
+    again = RowCounts(in_scope=region.is_written)
     suspects = records.where(bucket_of("user_id").isin(buckets) if buckets else F.lit(False))
-    marked = bots.mark_bots(_distinct(run, _by_user(run, suspects, again), again), rules)
+    marked = bots.mark_bots(_without_repeats(run, _by_user(run, suspects, again), again), rules)
     found = marked.select("user_id", "event_date", "drop_reason")
-    if _looks_for_crawlers(run):
+    if _detects_crawlers(run):
         agents = bots.drop_reason_of_crawlers(bots.mark_crawlers(suspects))
         found = found.unionByName(agents.select(*found.columns))
     listed = found.where(region.is_written & F.col("drop_reason").isNotNull())
@@ -126,29 +117,30 @@ def _list_bots(
     run.store.replace(tables.BOTS, rows, where=region.where)
 
 
-def _looks_for_crawlers(run: Run) -> bool:
+def _detects_crawlers(run: Run) -> bool:
     rules = run.settings.clean.bots
     has_agents = any("user_agent" in source.columns for source in run.settings.event_sources)
     return rules is not None and rules.crawler_agents and has_agents
 
 
-def _distinct(run: Run, rows: DataFrame, row_counts: RowCounts) -> DataFrame:
+def _without_repeats(run: Run, rows: DataFrame, row_counts: RowCounts) -> DataFrame:
     if any("event_id" in source.columns for source in run.settings.event_sources):
-        rows = row_counts.drop(deduplicate.mark_repeated_ids(rows), [deduplicate.DUPLICATE_ID])
+        repeated_ids = deduplicate.mark_repeated_ids(rows)
+        rows = row_counts.drop_marked(repeated_ids, [deduplicate.DUPLICATE_ID])
     retry_seconds = run.settings.clean.retry_seconds
     repeats = deduplicate.mark_repeated_events(rows, retry_seconds=retry_seconds)
-    once = row_counts.drop(repeats, [deduplicate.DUPLICATE_EVENT, deduplicate.RETRY])
+    once = row_counts.drop_marked(repeats, [deduplicate.DUPLICATE_EVENT, deduplicate.RETRY])
     return deduplicate.with_event_id(once)
 
 
-def _in_sessions(run: Run, events: DataFrame, row_counts: RowCounts) -> DataFrame:
-    """In sessions, and with enough support where that is asked for."""
+def _with_sessions(run: Run, events: DataFrame, row_counts: RowCounts) -> DataFrame:
+    """Add sessions, then drop events without minimum support if that is configured."""
     config = run.settings.clean
     sessions = add_sessions(events, config)
     least_user, least_item = config.min_user_events, config.min_item_events
     if max(least_user, least_item) > 1:
         marked = min_support.mark_low_support(sessions, min_user=least_user, min_item=least_item)
-        sessions = row_counts.drop(marked, [min_support.LOW_USER, min_support.LOW_ITEM])
+        sessions = row_counts.drop_marked(marked, [min_support.LOW_USER, min_support.LOW_ITEM])
     return row_counts.count(sessions, "kept")
 
 
@@ -169,5 +161,5 @@ JOB = Job(
     settings=("clean", "sources"),
     after=("ingest",),
     is_stage=True,
-    always=True,  # silver.batches knows what is new
+    always=True,  # run() itself finds out, from silver.batches, whether there is work
 )

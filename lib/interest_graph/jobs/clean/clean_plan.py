@@ -1,4 +1,4 @@
-"""How the clean step finds its work and keeps its accounts."""
+"""Planning of the clean job: which batches and days to clean, and recording what was done."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph import tables
+from interest_graph.config import Settings
 from interest_graph.errors import ConfigError, DataError
+from interest_graph.events.caps import with_fitted_caps
 from interest_graph.events.near_duplicates import aliases_of, near_duplicate_pairs
 from interest_graph.events.reprocess_window import (
     batches_with,
     needs_all,
     reach_of,
     settings_digest,
-    spread,
+    widen,
 )
 from interest_graph.events.sources import DONE
 from interest_graph.graph.structure import components_of
 from interest_graph.job import Run
-from interest_graph.jobs.clean.quarantine import Seen, among
+from interest_graph.jobs.clean.quarantine import FirstPass, in_batches
 from interest_graph.session import interpreting
 
 _NOTHING = "false"
@@ -32,22 +34,28 @@ _FEW_RECORDS = 100_000
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches to clean with their numbers of records, and the days of those that are clean."""
+    """Batches by id. new, held: numbers of records, of batches to clean and of all batches.
+
+    clean: days of each batch that is clean; settings: digest of what decides the cleaning.
+    """
 
     new: dict[str, int]
     clean: dict[str, list[date]]
     settings: str
-    held: dict[str, int]  # records of every batch
+    held: dict[str, int]
 
     def are_small(self, batches: Iterable[str] | None) -> bool:
-        """Whether these batches, or all, hold so few records that a plan is best not compiled."""
+        """Whether these batches (None: all) have so few records that compiling a plan is slower."""
         chosen = self.held if batches is None else batches
         return sum(self.held.get(batch, 0) for batch in chosen) < _FEW_RECORDS
 
 
 @dataclass(frozen=True)
 class Region:
-    """Batches to read and part of the table to replace (None: all), and the rows that count."""
+    """What a run reads and rewrites. batches: to read; where: rows to replace; None for all.
+
+    is_read, is_written: columns, true for records of the days to read and to rewrite.
+    """
 
     batches: list[str] | None
     where: str | None
@@ -56,18 +64,28 @@ class Region:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no day is to be written: every new record was refused."""
+        """Whether there is no day to rewrite, because all new records were refused."""
         return self.where == _NOTHING
 
     def select(self, records: DataFrame) -> DataFrame:
-        """The records of the batches."""
+        """The records of the batches to read."""
         return (
             records if self.batches is None else records.where(F.col("batch_id").isin(self.batches))
         )
 
 
+def with_caps(run: Run) -> Settings:
+    """The settings of this run, with the fitted caps of silver.value_caps as fixed ones."""
+    clean = run.settings.clean
+    if not clean.fitted_caps:
+        return run.settings
+    table = run.read_if_written(tables.VALUE_CAPS)
+    fitted = table.collect() if table is not None else []  # a row an action
+    return run.settings.model_copy(update={"clean": with_fitted_caps(clean, fitted)})
+
+
 def write_aliases(run: Run) -> DataFrame | None:
-    """Find the items that are listed twice; None where nobody asked."""
+    """Find items that are listed twice: item_id, canonical_id; None if same_items is not set."""
     config = run.settings.clean.same_items
     if config is None or not run.store.exists(tables.ITEMS):
         return None
@@ -80,21 +98,22 @@ def write_aliases(run: Run) -> DataFrame | None:
 
 
 def versions(run: Run) -> tuple[int, int]:
-    """Versions of the tables that a concurrent run would write."""
+    """Delta versions of silver.batches and silver.interactions, to detect concurrent runs."""
     return run.store.version(tables.BATCHES), run.store.version(tables.INTERACTIONS)
 
 
-def is_undisturbed(run: Run, before: tuple[int, int]) -> bool:
-    """Whether since then nobody but this run, once, has changed their rows."""
+def wrote_alone(run: Run, before: tuple[int, int]) -> bool:
+    """Whether rows of these tables have changed at most once, by this run, since `before`."""
     written = zip((tables.BATCHES, tables.INTERACTIONS), before, strict=True)
     changes = [run.store.changes_since(table, version) for table, version in written]
     return all(n_changes in (0, 1) for n_changes in changes)
 
 
 def batches_to_clean(run: Run, aliases: DataFrame | None, again: Collection[str] = ()) -> Batches:
-    """Compare the ledger with silver.batches; changed settings or aliases make every batch new.
+    """Compare the ledger with silver.batches to find the batches to clean.
 
-    again: batches that count as new in any case.
+    All batches are new when settings or aliases have changed. A batch with records in the future is
+    new again once their time has come. again: batches that are new in any case.
     """
     config, sources = run.settings.clean, run.settings.event_sources
     n_records = _records_held(run, [source.name for source in sources])
@@ -116,24 +135,29 @@ def batches_to_clean(run: Run, aliases: DataFrame | None, again: Collection[str]
     return Batches(new, clean, digest, n_records)
 
 
-def region_of(run: Run, batches: Batches, seen: Seen) -> Region:
-    """The whole table, or the days that the new records act on."""
-    everything = F.lit(True)
+def region_of(run: Run, batches: Batches, first_pass: FirstPass) -> Region:
+    """The region to clean: all if no batch is clean, else the days that the new records affect."""
     if not batches.clean:
-        return Region(None, None, everything, everything)
+        return Region(None, None, F.lit(True), F.lit(True))
     reach = reach_of(run.settings.clean)
-    days = {day for held in [*seen.days.values(), *batches.clean.values()] for day in held}
-    written = spread((day for held in seen.days.values() for day in held), reach.written) & days
-    read = spread(written, reach.read)
+    new = {day for held in first_pass.days.values() for day in held}
+    known = new.union(*batches.clean.values())
+    written = widen(new, reach.written) & known
+    read = widen(written, reach.read)
     again = batches_with(read, batches.clean)
     where = f"event_date IN ({_dates(written)})" if written else _NOTHING
     is_read = F.col("event_date").isin(sorted(read)) if read else F.lit(False)
     return Region([*batches.new, *again], where, is_read, F.expr(where))
 
 
-def settle(run: Run, batches: Batches, seen: Seen, counts: dict[str, int]) -> None:
-    """Check that no record is lost, enter the batches as clean, and record the funnel."""
-    n_refused = sum(seen.n_refused.values())
+def record_batches(
+    run: Run, batches: Batches, first_pass: FirstPass, counts: dict[str, int]
+) -> None:
+    """Check the row counts, enter the batches in silver.batches, and count the rows of the run.
+
+    Raises DataError unless records in = accepted + refused and accepted = kept + dropped.
+    """
+    n_refused = sum(first_pass.n_refused.values())
     n_again = counts["accepted"] + n_refused - sum(batches.new.values())
     dropped = {
         f"dropped.{name}": n for name, n in counts.items() if name not in ("accepted", "kept")
@@ -144,28 +168,28 @@ def settle(run: Run, batches: Batches, seen: Seen, counts: dict[str, int]) -> No
         (
             batch,
             batches.settings,
-            sorted(seen.days[batch]),
+            sorted(first_pass.days[batch]),
             n,
-            seen.n_refused.get(batch, 0),
-            seen.retry_ts,
+            first_pass.n_refused.get(batch, 0),
+            first_pass.retry_ts,
         )
         for batch, n in batches.new.items()
     ]
     entries = run.spark.createDataFrame(rows, tables.BATCHES.schema).coalesce(1)
-    # Of a batch that another run has entered meanwhile, this run's entry stays alone.
-    where = among(batches.new) if batches.clean else None
+    # Replaces the entry of a batch that a concurrent run has made meanwhile.
+    where = in_batches(batches.new) if batches.clean else None
     run.store.replace(tables.BATCHES, entries, where=where)
     run.count("rows_in", counts["accepted"] + n_refused)
     if n_again:
         run.count("rows_in.again", n_again)
     run.count("quarantined", n_refused)
-    for name, n in {**seen.counts, **dropped}.items():
+    for name, n in {**first_pass.counts, **dropped}.items():
         run.count(name, n)
     run.count("kept", counts["kept"])
 
 
-def count_nothing(run: Run) -> None:
-    """Record a run that found nothing new. Raises DataError when nothing ever was."""
+def record_no_work(run: Run) -> None:
+    """Count zero rows for a run without new batches. Raises DataError if none was ever ingested."""
     if not run.store.exists(tables.INTERACTIONS):
         raise DataError("no record has been taken in: every input file is empty")
     for name in ("rows_in", "quarantined", "kept"):
@@ -173,7 +197,7 @@ def count_nothing(run: Run) -> None:
 
 
 def _has_aliases(run: Run) -> bool:
-    """Whether the last successful run left the aliases of these items, by these settings."""
+    """Whether silver.item_aliases is up to date with silver.items and the settings."""
     if not all(map(run.store.exists, (tables.RUNS, tables.BATCHES, tables.ITEM_ALIASES))):
         return False
     runs = run.store.read(tables.RUNS).where("job = 'clean' AND status = 'succeeded'")
@@ -193,13 +217,13 @@ def _has_aliases(run: Run) -> bool:
 def _digest_of(aliases: DataFrame | None) -> str:
     if aliases is None:
         return ""
-    # Exclusive or: no order of rows, no overflow.
+    # Exclusive or of row hashes: independent of the order of the rows, and cannot overflow.
     mixed = aliases.agg(F.bit_xor(F.xxhash64("item_id", "canonical_id")).alias("digest")).first()
     return f"-{(mixed['digest'] if mixed else 0) or 0}"
 
 
 def _records_held(run: Run, sources: Collection[str]) -> dict[str, int]:
-    """Numbers of records of these sources by batch; those of every source must be configured."""
+    """Ingested records by batch, of these sources. Raises ConfigError for unconfigured ones."""
     ledger = run.read(tables.FILES).where(F.col("status") == DONE)
     held = ledger.groupBy("source", "batch_id").agg(F.sum("n_rows").alias("n")).collect()
     _require_configured(run, {row.source for row in held})
@@ -211,7 +235,7 @@ def _records_held(run: Run, sources: Collection[str]) -> dict[str, int]:
 
 
 def _require_configured(run: Run, sources: Collection[str]) -> None:
-    """Every record held needs its source's settings."""
+    """Raise ConfigError if a source with ingested records is not configured."""
     others = set(sources) - {source.name for source in run.settings.sources}
     if not others:
         return

@@ -1,8 +1,8 @@
 """Files -> bronze.events, bronze.files, silver.users, silver.items, silver.social_edges.
 
-Exactly once, whatever crashes: the ledger names the files of a batch as pending before any of
-their records is written, the records replace the batch's partition, and only then the ledger says
-done. A run begins with the unfinished batches of earlier ones.
+Each file is ingested exactly once, also after crashes: first the files of a batch are entered in
+the ledger (bronze.files) as pending, then the batch's partition of bronze.events is replaced, then
+the files are marked as done. A run first finishes pending batches of earlier runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SMALL_BYTES = 8 << 20  # of files, compressed ones as they are
 
 
 def run(run: Run) -> None:
-    """Take in every file that the ledger does not hold."""
+    """Ingest every file that the ledger does not list as done."""
     sources = {source.name: source for source in run.settings.sources}
     if not sources:
         raise ConfigError("sources", "no source is configured")
@@ -31,8 +31,8 @@ def run(run: Run) -> None:
         mutable = {source.name for source in sources.values() if source.kind != "events"}
         known = batch_writer.ledger_rows(run)
         work = plan_work(listed, known, mutable=mutable)
-        # Looks into every file: a missing column stops the job before any table is touched.
-        schemas = _layouts(run, sources, work.waiting)
+        # Inspects every file, so that a missing column fails the job before any table is written.
+        schemas = _source_schemas(run, sources, work.waiting)
     is_small = sum(file.size_bytes for file in work.waiting) < _SMALL_BYTES
     with interpreting(run.spark, small=is_small):
         for batch in work.abandoned:
@@ -48,7 +48,7 @@ def run(run: Run) -> None:
     run.count("empty_files", len(work.waiting) - sum(len(schema.files) for _, schema in schemas))
 
 
-def _layouts(
+def _source_schemas(
     run: Run, sources: dict[str, SourceConfig], files: Sequence[InputFile]
 ) -> list[tuple[SourceConfig, SourceSchema]]:
     return [
@@ -79,7 +79,7 @@ def _take_in(
         if parts:
             with run.phase(f"taking in {kind}"):
                 batch_writer.merge_attributes(run, kind, parts)
-    return batch_writer.settle(run, batch, files, mine, n_records)
+    return batch_writer.finish_batch(run, batch, files, mine, n_records)
 
 
 JOB = Job(

@@ -1,4 +1,4 @@
-"""How the ingest step writes one batch: the ledger's two entries, and the records between them."""
+"""Writing one batch of the ingest job: claim its files, write its records, mark it as done."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ATTRIBUTES: dict[str, tuple[Table, Callable[[DataFrame, SourceConfig], DataFrame
 
 
 def ledger_rows(run: Run) -> list[Row]:
-    """The ledger of the configured sources: one row a file, so it fits the driver."""
+    """The ledger's rows of the configured sources, one a file, collected to the driver."""
     if not run.store.exists(tables.FILES):
         return []
     names = [source.name for source in run.settings.sources]
@@ -47,12 +47,16 @@ def ledger_rows(run: Run) -> list[Row]:
 def claim(
     run: Run, batch: str, files: Sequence[InputFile], known: Sequence[Row]
 ) -> list[InputFile]:
-    """Enter the files as pending; returns those that no other run has entered meanwhile."""
+    """Enter the files in the ledger as pending.
+
+    known: rows of the ledger read before. Returns the files that now belong to this batch: without
+    those that a concurrent run has entered since.
+    """
     held = {(row.source, row.path) for row in known}
     fresh = [file for file in files if (file.source, file.path) not in held]
     changed = [file for file in files if (file.source, file.path) in held]
     if fresh:
-        # Inserts only: of two runs at once, the first to commit owns the file.
+        # Insert only: of two concurrent runs, the one that commits first owns the file.
         run.store.merge(tables.FILES, _entries(run, batch, fresh, PENDING, {}), update=False)
     if changed:
         run.store.merge(tables.FILES, _entries(run, batch, changed, PENDING, {}))
@@ -61,16 +65,17 @@ def claim(
 
 
 def abandon(run: Run, batch: str) -> None:
-    """Take an unfinished batch back: one of its files is gone or has changed."""
+    """Delete records and ledger entries of an unfinished batch whose files have changed or gone."""
     if run.store.exists(tables.EVENTS):
         run.store.delete(tables.EVENTS, f"batch_id = '{batch}'")
     run.store.delete(tables.FILES, f"batch_id = '{batch}'")
 
 
 def write_events(run: Run, batch: str, parts: Parts) -> dict[str, int]:
-    """Write the batch's records; a batch that was written before is replaced.
+    """Write the records of the batch to bronze.events, replacing what an earlier try wrote.
 
-    Returns the number of records of the file where there is one alone: counted in passing.
+    Returns the number of records by path if the batch has a single file, else an empty dict. Raises
+    DataError naming the file that is damaged.
     """
     frames = [_events(run, source, schema) for source, schema in parts]
     events = reduce(DataFrame.unionByName, frames).withColumn("batch_id", F.lit(batch))
@@ -83,7 +88,7 @@ def write_events(run: Run, batch: str, parts: Parts) -> dict[str, int]:
 
 
 def merge_attributes(run: Run, kind: str, parts: Parts) -> None:
-    """Merge users, items or social edges into what is stored, column by column."""
+    """Merge new users, items or social edges into the stored rows, column by column."""
     table, shape = ATTRIBUTES[kind]
     records = [
         shape(in_file_order(read_records(run.spark, source, [schema]), _files(parts)), source)
@@ -99,12 +104,13 @@ def merge_attributes(run: Run, kind: str, parts: Parts) -> None:
         run.store.merge(table, complete_items(merged) if kind == "items" else merged)
 
 
-def settle(
+def finish_batch(
     run: Run, batch: str, files: Sequence[InputFile], parts: Parts, known: dict[str, int]
 ) -> int:
-    """Enter the batch's files as done, with their numbers of records; returns those of events.
+    """Mark the files of the batch as done, with their numbers of records.
 
-    known: numbers of records by file, as far as they are known.
+    known: numbers of records by path, as far as they have been counted; others are counted now.
+    Returns the number of event records of the batch.
     """
     counted = [
         read_records(run.spark, source, [schema]).groupBy("file").count()

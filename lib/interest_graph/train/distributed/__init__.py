@@ -1,1 +1,1 @@
-"""What crosses shards: arrays as rows, sums over shards, rounds and their checkpoints."""
+"""Computing over shards: arrays as rows, sums over shards, training rounds, checkpoints."""

@@ -1,26 +1,21 @@
-"""The exchange between shards: each adds its part of an item matrix, Spark sums the parts.
+"""All-reduce between shards: each shard computes its term of an item-level sum, Spark adds them.
 
-With R the weighted user-item matrix and R^ = Du^a R Di^a (a = -1/2 unless told otherwise), shard s
-holds the rows R^_s of its users. Everything that crosses shards is a sum over s of R^_s' Z_s.
+With R the weighted user-item matrix and R^ = Du^a R Di^b (a = b = -1/2 by default, see Scaling),
+shard s holds the rows R^_s of its users. All that shards exchange are sums over s of R^_s' Z_s.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, Shipped, shipping, unpack_texts
-from interest_graph.errors import TrainingError
 from interest_graph.train.distributed.array_codec import PACKED_COLUMNS, pack, unpack
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
 from interest_graph.train.kernels.sparse import SYMMETRIC, Scaling, normalised
@@ -35,7 +30,7 @@ VectorKernel = Callable[[Arrays, Arrays], np.ndarray]
 
 
 def gram(graph: ShardedGraph, Y: np.ndarray, scaling: Scaling = SYMMETRIC) -> np.ndarray:
-    """R^' R^ Y, exactly: one job in which every shard adds its users' part.
+    """R^' R^ Y, the sum over all shards of R^_s' R^_s Y; one Spark job.
 
     Y: float32[items, d]. Returns float32[items, d].
     """
@@ -51,10 +46,11 @@ def run_on_shards(
     names: Iterable[str],
     state: DataFrame | None = None,
 ) -> DataFrame:
-    """Call `kernel(shard_id, shard, shared)` once a shard; its arrays as PACKED_COLUMNS.
+    """Call `kernel(shard_id, shard, shared)` for each shard; returns its arrays as PACKED_COLUMNS.
 
-    names: the shard's arrays that the kernel needs. shared: item-level arrays for every shard,
-    to which the graph's degrees are added. state: further rows, sent to the shard they belong to.
+    names: arrays of the shard that the kernel reads. shared: item-level arrays that every shard
+    gets, together with the graph's degrees. state: more rows of PACKED_COLUMNS, each sent to its
+    shard and there part of `shard`.
     """
     call = partial(_call_kernel, kernel=kernel, shipped=(graph.degrees, shared))
     return _rows(graph, names, state).mapInArrow(call, PACKED_COLUMNS)
@@ -67,7 +63,10 @@ def user_rows(
     names: Iterable[str],
     state: DataFrame | None = None,
 ) -> DataFrame:
-    """One vector a user, by `kernel(shard, shared)`: USER_COLUMNS, a job when it is used."""
+    """Vectors of all users, computed by `kernel(shard, shared)` -> [users, d]; USER_COLUMNS, lazy.
+
+    names, shared, state: as in `run_on_shards`.
+    """
     call = partial(_call_for_users, kernel=kernel, shipped=(graph.degrees, shared))
     needed = {*names, "user_ids", "indptr", "held_indptr"}
     return _rows(graph, needed, state).mapInArrow(call, USER_COLUMNS)
@@ -77,15 +76,15 @@ def _rows(graph: ShardedGraph, names: Iterable[str], state: DataFrame | None) ->
     rows = graph.rows.where(F.col("name").isin(*names))
     if state is None:
         return rows
-    # A number of partitions that is given is kept: adaptive execution merges no shards.
+    # With an explicit number of partitions, adaptive execution does not merge shards.
     return rows.unionByName(state).repartition(graph.n_shards, "shard_key")
 
 
 def item_sums(packed: DataFrame) -> Arrays:
-    """Sum the shards' arrays of the same name, chunk by chunk, in Spark; name -> the sum.
+    """Add up the shards' arrays of the same name, chunk by chunk, in Spark; name -> sum, float32.
 
-    Shards are added in the order of their ids, in double precision, so that the order in which
-    tasks end changes nothing.
+    packed: PACKED_COLUMNS, arrays of a name having the same shape in every shard. Shards are added
+    in the order of their ids, in float64: the result does not depend on which task ends first.
     """
     parts = packed.groupBy("name", "chunk").applyInPandas(_sum_chunk, _SUM_COLUMNS).toPandas()
     sums: Arrays = {}
@@ -130,7 +129,7 @@ def _call_for_users(
         n_edges = np.diff(shard["indptr"]) + np.diff(shard["held_indptr"])
         columns = [
             pa.array(keys, pa.string()),
-            _lists(vectors),
+            as_lists(vectors),
             pa.array([shard_id] * len(keys), pa.int32()),
             pa.array(n_edges),
         ]
@@ -147,23 +146,8 @@ def _gram_of_shard(_: int, shard: Arrays, shared: Arrays, *, scaling: Scaling) -
     return {"sum": R.T @ (R @ shared["Y"])}
 
 
-def _lists(vectors: np.ndarray) -> pa.ListArray:
-    """The rows of float32[n, d] as an Arrow list column, without a copy."""
+def as_lists(vectors: np.ndarray) -> pa.ListArray:
+    """The rows of float32[n, d] as an Arrow list column, sharing memory."""
     values = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
     offsets = np.arange(len(vectors) + 1, dtype=np.int32) * vectors.shape[1]
     return pa.ListArray.from_arrays(pa.array(offsets), values)
-
-
-_OF_A_SHARD = re.compile(rf"{TrainingError.__name__}: shard (\d+): (.+)")
-
-
-@contextmanager
-def naming_the_shard() -> Iterator[None]:
-    """Re-raise a shard's TrainingError from a Spark job within the block, as one line."""
-    try:
-        yield
-    except (PySparkException, Py4JJavaError) as error:
-        found = _OF_A_SHARD.search(str(error))
-        if found is None:
-            raise
-        raise TrainingError(found.group(2).strip(), int(found.group(1))) from None

@@ -1,4 +1,4 @@
-"""Named NumPy arrays as rows of a Spark table, and back, by Arrow buffers alone."""
+"""Named NumPy arrays of a shard as rows of a Spark table, and back, through Arrow buffers."""
 
 from __future__ import annotations
 
@@ -25,21 +25,24 @@ _SCHEMA = pa.schema(
     ]
 )
 
-# Far below the 2 GiB of one Arrow binary column, even with every shard's chunk in one group.
+# Far below the 2 GiB limit of an Arrow binary column: a sum reads one chunk of every shard at once.
 CHUNK_BYTES = 2**20
 
 
 def rows_per_chunk(array: np.ndarray) -> int:
-    """Rows of `array` that fit one chunk; the same for every array of that width and type."""
+    """Number of rows of `array` that fit one chunk; depends on its width and dtype only.
+
+    So equal arrays of all shards have the same chunks, which can be added one by one.
+    """
     return max(1, CHUNK_BYTES // max(1, array[:1].nbytes))
 
 
 def pack(
     shard_key: int, shard_id: int, arrays: Mapping[str, np.ndarray]
 ) -> Iterator[pa.RecordBatch]:
-    """One batch of PACKED_COLUMNS an array, split into chunks of whole rows.
+    """Rows of PACKED_COLUMNS, one batch an array and one row a chunk of whole array rows.
 
-    arrays: name -> array of one or two dimensions (width 0 stands for one).
+    arrays: name -> array of one or two dimensions; column width: its columns, 0 for one dimension.
     """
     for name, array in arrays.items():
         step = rows_per_chunk(array) if len(array) else 1
@@ -58,13 +61,13 @@ def pack(
 
 
 def unpack(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, int, Arrays]]:
-    """(shard_key, shard_id, arrays) for each shard among the rows, whatever their order."""
+    """Rebuild (shard_key, shard_id, arrays) of each shard from PACKED_COLUMNS in any order."""
     received = [batch for batch in batches if batch.num_rows]
     if not received:
         return
     table = pa.Table.from_batches(received)
     order = [("shard_id", "ascending"), ("name", "ascending"), ("chunk", "ascending")]
-    # The keys are sorted without the data column, which may be larger than 2 GiB in all.
+    # Sorted without the data column: Arrow cannot take rows of a column above 2 GiB.
     keys = table.drop_columns(["data"])
     positions = pa.compute.sort_indices(keys, sort_keys=order)
     buffers = [value.as_buffer() for value in table.column("data")]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from interest_graph.arrays import Shipped, pack_texts
 from interest_graph.partition_keys import key_of_partition
@@ -16,23 +17,31 @@ from interest_graph.train.distributed.array_codec import PACKED_COLUMNS, pack
 
 @dataclass(frozen=True)
 class Items:
-    """The items of a graph in the order of their numbers.
+    """The items of a graph, numbered by the order of their ids; the ids stay in Spark.
 
-    ids: item_id by number, sorted; degrees: float64, the weights of an item's edges, summed;
-    all_degrees: the same with the held-out pairs.
+    numbers: item_id, item (INT from 0); cached. degrees: float64[items], the sum of the weights of
+    an item's edges; all_degrees: the same with the held-out pairs.
     """
 
-    ids: list[str]
+    numbers: DataFrame
     degrees: np.ndarray
     all_degrees: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.degrees)
+
+    def ids_of(self, items: Sequence[int]) -> tuple[str, ...]:
+        """The ids of a few items by their numbers, in the same order."""
+        if not len(items):
+            return ()
+        rows = self.numbers.where(F.col("item").isin([int(item) for item in items])).collect()
+        by_number = {row["item"]: row["item_id"] for row in rows}
+        return tuple(by_number[int(item)] for item in items)
 
 
 @dataclass(frozen=True)
 class ShardedGraph:
-    """A user-item graph cut by users, ready for workers.
+    """A user-item graph cut into shards of users, packed for workers.
 
     rows: PACKED_COLUMNS, cached, one shard a partition; each shard holds `indptr`, `items` and
     `weights` (the CSR matrix of its users' edges), the same with `held_` before the name for the
@@ -58,8 +67,9 @@ class ShardedGraph:
         return bool(self.items.all_degrees.sum() > self.items.degrees.sum())
 
     def release(self) -> None:
-        """Let the cached shards go."""
+        """Unpersist the cached shards and item numbers and delete the shipped degrees."""
         self.rows.unpersist()
+        self.items.numbers.unpersist()
         self.degrees.discard()
 
 
@@ -75,7 +85,7 @@ def pack_shards(assigned: DataFrame, n_shards: int) -> DataFrame:
         .mapInArrow(_pack_shard, PACKED_COLUMNS)
         .persist()
     )
-    rows.count()  # fills the cache, so that the histories can go
+    rows.count()  # fills the cache, so that the histories can be unpersisted
     return rows
 
 
@@ -94,7 +104,7 @@ def _pack_shard(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _as_csr(histories: pa.ListArray, prefix: str) -> dict[str, np.ndarray]:
-    """The buffers of a list column are a CSR matrix already."""
+    """A list column as a CSR matrix: its offsets and values are the matrix's arrays."""
     offsets = histories.offsets.to_numpy().astype(np.int64)
     entries = histories.flatten()
     return {

@@ -1,4 +1,4 @@
-"""Rounds of training on shards, with one exchange of item state at the end of each."""
+"""Training on shards in rounds, each one a Spark job that ends with an exchange of item state."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.errors import TrainingError
-from interest_graph.train.distributed.all_reduce import item_sums, naming_the_shard, run_on_shards
+from interest_graph.train.distributed.all_reduce import item_sums, run_on_shards
 from interest_graph.train.distributed.array_codec import PACKED_COLUMNS
 from interest_graph.train.distributed.checkpoint import Checkpoints
+from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
 from interest_graph.train.kernels.sparse import CSR_NAMES, HELD_NAMES
 from interest_graph.train.kernels.worker_epoch import (
@@ -33,10 +34,10 @@ _LOG = "log_"
 
 @dataclass
 class Progress:
-    """What is known after each round; kept in the checkpoint.
+    """Course of the training so far, stored in the checkpoint.
 
-    last: the last finished round (0 is the start); metrics: validation NDCG by round;
-    reports: by round, the shards' loss, seconds and peak_memory_mb; seconds: wall time by round.
+    last: the last finished round, 0 before the first; metrics: validation NDCG by round; reports:
+    by round one dict a shard as from `report_of`; seconds: wall time by round.
     """
 
     last: int = 0
@@ -46,7 +47,7 @@ class Progress:
 
     @property
     def best(self) -> int:
-        """The round with the best metric, the earlier of two equals; the last without metrics."""
+        """The round with the highest metric, the earlier of equals; without metrics the last."""
         if not self.metrics:
             return self.last
         return max(self.metrics, key=lambda number: (self.metrics[number], -number))
@@ -54,10 +55,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Trainer:
-    """Trains one model: a start, then rounds until the validation metric stops rising.
+    """Trains one model in rounds until validation NDCG has not risen for `patience` rounds.
 
-    plan: what every shard does in a round; start: item arrays before the first round.
-    on_round: told each finished round with the progress so far; learning_rate_share: by round.
+    plan: settings of a round; max_rounds: train at most so many. on_round: called with the number
+    of each finished round and the progress; learning_rate_share: factor of the learning rate by
+    round number.
     """
 
     graph: ShardedGraph
@@ -69,9 +71,14 @@ class Trainer:
     learning_rate_share: Callable[[int], float] = lambda _: 1.0
 
     def run(self, start: Callable[[], Arrays]) -> Progress:
-        """Train until done, from the last finished round if there is one."""
+        """Train until the end; resume after the last round in `checkpoints` if there is one.
+
+        start: returns the item arrays before round 1 (`items`, maybe `users_from`; see
+        `start_shard`); called only when nothing is resumed. Raises TrainingError for a loss that is
+        not finite.
+        """
         recorded = self.checkpoints.resume()
-        progress = _revived(recorded) if recorded else self._begin(start())
+        progress = _from_json(recorded) if recorded else self._begin(start())
         while not self._is_done(progress):
             before = progress.last
             self._advance(progress)
@@ -80,7 +87,7 @@ class Trainer:
         return progress
 
     def shards(self, number: int) -> DataFrame:
-        """The shards' rows after round `number`."""
+        """The shards' states after round `number`, as PACKED_COLUMNS."""
         reader = self.graph.spark.read.schema(PACKED_COLUMNS)
         return reader.parquet(self.checkpoints.shards_path(number))
 
@@ -99,7 +106,11 @@ class Trainer:
         )
 
     def _advance(self, progress: Progress) -> None:
-        """Measure the last round and train the next; at the end of the rounds, measure only."""
+        """Measure the last round, train the next, in one Spark job; after max_rounds measure only.
+
+        A round is measured by the next job, because its item vectors are the sum over all shards,
+        known only once the round is over.
+        """
         started, number = time.monotonic(), progress.last + 1
         is_over = progress.last >= self.max_rounds
         plan = replace(
@@ -123,14 +134,18 @@ class Trainer:
         self._commit(progress, {"items": before["items"] + sums["delta"], "totals": sums["own"]})
 
     def _run(self, number: int, kernel: Any, shared: Arrays, state: DataFrame | None) -> Arrays:
-        """One job: the shards' new rows are written, what they exchange is summed."""
+        """Call the kernel on every shard, write the new states, return sums over the shards.
+
+        shared: item-level arrays for every shard; state: the last states, None at the start.
+        Returns the sums of own and delta, and each shard's log under log_<shard_id>.
+        """
         with shipping(self.graph.spark, shared) as shipped:
             names = (*CSR_NAMES, *HELD_NAMES)
             rows = run_on_shards(self.graph, kernel, shipped, names, state)
             path = self.checkpoints.shards_path(number)
-            # Random floats neither compress nor repeat.
+            # Trained floats neither compress nor repeat: both encodings would only cost time.
             writer = rows.write.mode("overwrite").option("compression", "none")
-            with naming_the_shard():
+            with worker_errors():
                 writer.option("parquet.enable.dictionary", "false").parquet(path)
         exchanged = F.col("name").isin("own", "delta") | F.col("name").startswith(_LOG)
         return item_sums(self.shards(number).where(exchanged))
@@ -146,8 +161,8 @@ class Trainer:
         self.checkpoints.forget_all_but(progress.last, progress.last - 1, progress.best)
 
 
-def _revived(recorded: dict[str, Any]) -> Progress:
-    """JSON has text keys."""
+def _from_json(recorded: dict[str, Any]) -> Progress:
+    """Progress from what a checkpoint recorded: JSON keys are text, rounds are numbers."""
     by_round = ("metrics", "reports", "seconds")
     keyed = {name: {int(n): value for n, value in recorded[name].items()} for name in by_round}
     return Progress(last=recorded["last"], **keyed)
@@ -162,7 +177,10 @@ def _require_finite(reports: list[dict[str, float]]) -> None:
 
 
 def log_rows(model: str, progress: Progress) -> list[tuple[Any, ...]]:
-    """Rows of model.training_log without model_run: one a round and one a round and shard."""
+    """Rows of model.training_log without model_run: by round, one a shard and one with shard_id -1.
+
+    Columns as in LOG_COLUMNS; -1 has the mean loss, the metric and the highest peak memory.
+    """
     rows: list[tuple[Any, ...]] = []
     for number, reports in progress.reports.items():
         for shard_id, report in enumerate(reports):

@@ -1,1 +1,1 @@
-"""What one worker computes: NumPy, SciPy and torch, no Spark."""
+"""The numerical work of one Python worker: NumPy, SciPy and torch, no Spark."""

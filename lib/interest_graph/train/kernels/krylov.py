@@ -1,4 +1,7 @@
-"""Singular vectors, and sharpened scores, by products with a graph's filter. No Spark here."""
+"""Leading singular vectors and sharpened scores, from products with one matrix. No Spark here.
+
+The matrix is never held: callers give a function that multiplies by it, e.g. over all shards.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Directions whose part outside the basis is this small, relative to before, are noise.
+# A column that keeps less than this share of its length outside the basis depends on it, and what
+# is left is rounding error.
 _DEPENDENT = 1e-4
-# More directions than asked for: the last of them converge slowest (Halko et al. 2011).
+# Columns beyond those asked for: the last ones converge slowest (Halko et al. 2011).
 _OVERSAMPLING = 8
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """R^' R^ V = V diag(values): V float32[items, d], columns orthonormal, values descending."""
+    """Leading eigenpairs of R^' R^: squared singular values and right singular vectors of R^.
+
+    vectors: float32[items, d], orthonormal columns; values: float64[d], descending, at least 0.
+    """
 
     vectors: np.ndarray
     values: np.ndarray
@@ -29,11 +36,12 @@ def leading_spectrum(
     n_products: int = 4,
     seed: int = 0,
 ) -> Spectrum:
-    """Block Krylov iteration on Y -> R^' R^ Y, then Rayleigh-Ritz on all blocks.
+    """The `dimension` leading singular vectors of R^, by block Krylov iteration and Rayleigh-Ritz.
 
-    Musco & Musco, "Randomized block Krylov methods for stronger and faster approximate singular
-    value decomposition", NeurIPS 2015: keeping every block of the subspace iteration needs far
-    fewer products than keeping the last. gram is called n_products times.
+    gram: Y -> R^' R^ Y for float32[n_items, width]; called at most n_products times. Fewer vectors
+    come back where R^ has a lower rank. Musco & Musco, "Randomized block Krylov methods for
+    stronger and faster approximate singular value decomposition", NeurIPS 2015: keeping every block
+    of the subspace iteration needs far fewer products than keeping only the last.
     """
     width = min(dimension + _OVERSAMPLING, n_items)
     start = np.random.default_rng(seed).standard_normal((n_items, width))
@@ -43,7 +51,7 @@ def leading_spectrum(
     for _ in range(n_products):
         fresh = _orthonormal_beside(basis, block)
         if not fresh.shape[1]:
-            break  # the basis already holds every direction there is
+            break  # the basis spans the whole row space of R^
         block = gram(fresh)
         basis, images = np.hstack([basis, fresh]), np.hstack([images, block])
     return _rayleigh_ritz(basis, images, min(dimension, basis.shape[1]))
@@ -73,24 +81,24 @@ def _rayleigh_ritz(basis: np.ndarray, images: np.ndarray, dimension: int) -> Spe
 
 
 def _with_fixed_signs(vectors: np.ndarray) -> np.ndarray:
-    """Each column's largest entry is positive: signs are otherwise arbitrary."""
+    """Flip columns so that the largest entry of each is positive: signs are otherwise arbitrary."""
     largest = np.abs(vectors).argmax(axis=0)
     signs = np.sign(vectors[largest, np.arange(vectors.shape[1])])
     return np.ascontiguousarray(vectors * signs)
 
 
-_ORDER = 4
+_ORDER = 4  # of the Runge-Kutta step
 
 
 def sharpened(
     X: np.ndarray, product: Callable[[np.ndarray], np.ndarray], time: float
 ) -> np.ndarray:
-    """What dX/dt = -P X makes of X within `time`, in one Runge-Kutta step of order 4.
+    """Solve dX/dt = -P X from X for `time`, in one Runge-Kutta step of order 4; float32[items, n].
 
-    X: float32[items, n]; product: X -> P X, called four times. Where P smooths scores over similar
-    items, this takes smoothing back, most where nearly all items look similar. Choi et al.,
-    "Blurring-Sharpening Process Models for Collaborative Filtering", SIGIR 2023, who solve it this
-    way. As P is linear, the step is the first five terms of exp(-time P) X.
+    product: X -> P X, called four times. P averages scores over similar items; the equation undoes
+    part of that, most along P's leading eigenvectors, which nearly all items share. Choi et al.,
+    "Blurring-Sharpening Process Models for Collaborative Filtering" (BSPM), SIGIR 2023, solve it in
+    the same way. As P is linear, the step is the first five terms of the series of exp(-time P) X.
     """
     if time == 0:
         return X

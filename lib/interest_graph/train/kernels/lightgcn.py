@@ -1,10 +1,10 @@
-"""LightGCN on one shard in plain torch: propagation, loss, gradients, steps. No Spark here.
+"""LightGCN on one shard in plain torch: propagation, gradients, optimiser steps. No Spark here.
 
 He et al., "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation",
-SIGIR 2020. Users' vectors of layer k+1 are R^_s V_k. Items' are R^_s' U_k + H_{k+1}, where H is
-what the other shards contributed at the last exchange, a constant within a round (historical
-embeddings as in Fey et al., "GNNAutoScale", ICML 2021, here per item and not per neighbourhood).
-With one shard H is zero and everything below is full-graph training.
+SIGIR 2020. Layer 0, U_0 and V_0, holds the parameters. Layer k+1 of the shard's users is R^_s V_k,
+that of all items R^_s' U_k + H_{k+1}. H is the sum of the other shards' R^' U_k as of the last
+exchange, a constant within a round (historical embeddings as in Fey et al., "GNNAutoScale", ICML
+2021, here per item and not per neighbourhood). With one shard H is 0 and training is full-graph.
 """
 
 from __future__ import annotations
@@ -29,13 +29,17 @@ _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 
 
 class Adam:
-    """Kingma & Ba's Adam on one tensor; its moments can be stored between rounds."""
+    """Adam (Kingma & Ba, ICLR 2015) of one tensor.
+
+    mean, square: running means of the gradient and of its square, shaped like the tensor; they are
+    arguments, so that they can be stored between rounds. n_steps: steps taken so far.
+    """
 
     def __init__(self, mean: torch.Tensor, square: torch.Tensor, n_steps: int) -> None:
         self.mean, self.square, self.n_steps = mean, square, n_steps
 
     def step(self, value: torch.Tensor, gradient: torch.Tensor, learning_rate: float) -> None:
-        """Change `value` in place."""
+        """Update `value` and the moments in place."""
         self.n_steps += 1
         self.mean.lerp_(gradient, 1 - _BETA_1)
         self.square.mul_(_BETA_2).addcmul_(gradient, gradient, value=1 - _BETA_2)
@@ -46,11 +50,11 @@ class Adam:
 
 @dataclass
 class ShardModel:
-    """The parameters and the fixed surroundings of one shard.
+    """The parameters of one shard, their optimisers, and the matrices that propagation uses.
 
-    R, R_t: users x items and its transposed copy, torch CSR; a kept copy costs memory once, where
-    autograd would transpose at every step. users: float32[users, d], items: float32[items, d].
-    remainders: float32[layers, items, d], the other shards' part of the items' layers 1...
+    R, R_t: R^_s, users x items, and its transpose, torch CSR: kept both, because autograd would
+    transpose at every step. users: float32[users, d], items: float32[items, d], layer 0.
+    remainders: float32[layers, items, d], H_1 ... of the module's docstring.
     """
 
     R: torch.Tensor
@@ -63,24 +67,24 @@ class ShardModel:
 
     @property
     def n_layers(self) -> int:
-        """Graph convolutions."""
+        """Number of graph convolutions, that is of layers after layer 0."""
         return len(self.remainders)
 
     def propagate(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean of the layers for users and items."""
+        """Propagated vectors, the mean over all layers: users [users, d], items [items, d]."""
         import torch
 
         U, V = self.users, self.items
         sum_U, sum_V = U.clone(), V.clone()
         for remainder in self.remainders:
-            # One product with its sum is 4 times faster here than the two apart.
+            # addmm is 4 times faster here than a product and then a sum.
             U, V = self.R @ V, torch.addmm(remainder, self.R_t, U)
             sum_U += U
             sum_V += V
         return sum_U.div_(self.n_layers + 1), sum_V.div_(self.n_layers + 1)
 
     def own_parts(self) -> list[torch.Tensor]:
-        """What the shard contributes to the items' layers 1, 2 ..."""
+        """The shard's terms R^_s' U_k of the items' layers k+1 = 1, 2 ...; each [items, d]."""
         U, V = self.users, self.items
         parts = []
         for remainder in self.remainders:
@@ -91,9 +95,10 @@ class ShardModel:
     def backpropagate(
         self, at_users: torch.Tensor, at_items: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gradients of the parameters from those of the propagated vectors.
+        """Gradients with respect to the parameters, from those of the propagated vectors.
 
-        Propagation is linear, so its adjoint is the same walk with R and R' exchanged.
+        Propagation is linear in the parameters; its adjoint is the same recursion with R^ and R^'
+        swapped. Shapes of arguments and results: [users, d], [items, d].
         """
         import torch
 
@@ -104,8 +109,8 @@ class ShardModel:
         return dU, dV
 
     @contextmanager
-    def dropping(self, share: float, rng: np.random.Generator) -> Iterator[None]:
-        """Propagate without a random share of the edges within the block; the others weigh more.
+    def edge_dropout(self, share: float, rng: np.random.Generator) -> Iterator[None]:
+        """In the block, drop each edge with probability `share`, divide the rest by 1 - share.
 
         Wu et al., "Self-supervised graph learning for recommendation", SIGIR 2021 (edge dropout).
         """
@@ -121,7 +126,7 @@ class ShardModel:
             self.R, self.R_t = R, R_t
 
     def step(self, batch: Batch, objective: Objective, learning_rate: float) -> torch.Tensor:
-        """One step of Adam; returns the loss."""
+        """Update all parameters by one step of Adam; returns the objective before the step."""
         loss, dU, dV = self.gradients(batch, objective)
         self.user_optimiser.step(self.users, dU, learning_rate)
         self.item_optimiser.step(self.items, dV, learning_rate)
@@ -130,28 +135,28 @@ class ShardModel:
     def gradients(
         self, batch: Batch, objective: Objective
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The objective of a batch and its gradients for users and items.
+        """The objective of a mini-batch of B pairs, and its gradients [users, d] and [items, d].
 
-        objective = loss + weight_decay * sum of the squares of the batch's layer 0 / B
+        objective = loss + weight_decay / B * sum of squares of the batch's layer-0 vectors
         """
         import torch
 
         final_U, final_V = self.propagate()
         batch = with_hardest(batch, final_U, final_V, similarity=objective.similarity)
         parts = final_U[batch.users], final_V[batch.positives], final_V[batch.negatives]
-        slopes = objective.slopes(*parts, batch)
-        at_users = torch.zeros_like(self.users).index_add_(0, batch.users, slopes.users)
-        at_items = torch.zeros_like(self.items).index_add_(0, batch.positives, slopes.positives)
-        at_items.index_add_(0, batch.negatives, slopes.negatives)
+        gradients = objective.gradients(*parts, batch)
+        at_users = torch.zeros_like(self.users).index_add_(0, batch.users, gradients.users)
+        at_items = torch.zeros_like(self.items).index_add_(0, batch.positives, gradients.positives)
+        at_items.index_add_(0, batch.negatives, gradients.negatives)
         dU, dV = self.backpropagate(at_users, at_items)
         penalty = self._decay(batch, dU, dV, objective.weight_decay / len(batch.users))
         _clip(dU, dV, objective.clip_norm)
-        return slopes.loss + penalty, dU, dV
+        return gradients.loss + penalty, dU, dV
 
     def _decay(
         self, batch: Batch, dU: torch.Tensor, dV: torch.Tensor, strength: float
     ) -> torch.Tensor:
-        """Add the penalty's gradient to dU and dV; returns the penalty."""
+        """Add the gradient of the weight decay to dU and dV in place; returns the penalty."""
         import torch
 
         touched_items = torch.cat([batch.positives, batch.negatives])
@@ -162,7 +167,7 @@ class ShardModel:
 
 
 def _clip(dU: torch.Tensor, dV: torch.Tensor, limit: float | None) -> None:
-    """Scale both gradients down to a common norm of `limit` where it is larger."""
+    """Scale both gradients, in place, so that their joint norm is at most `limit`."""
     if limit is None:
         return
     norm = (dU.square().sum() + dV.square().sum()).sqrt()
@@ -172,10 +177,11 @@ def _clip(dU: torch.Tensor, dV: torch.Tensor, limit: float | None) -> None:
 
 
 def load_shard(R: csr_matrix, state: Arrays, shared: Arrays, device: str) -> ShardModel:
-    """A shard as it stood after its last round, with the exchanged item state.
+    """Rebuild the shard's model from its state after the last round and the exchanged item state.
 
-    state: users, own, and the moments user_mean, user_square, item_mean, item_square, n_steps.
-    shared: items float32[items, d], totals float32[layers * items, d] over all shards.
+    R: R^_s, users x items. state: users float32[users, d]; own float32[layers * items, d], the
+    shard's own terms of the items' layers; Adam's user_mean, user_square, item_mean, item_square,
+    n_steps. shared: items float32[items, d]; totals, `own` summed over all shards.
     """
     n_items, dimension = shared["items"].shape
     remainders = (shared["totals"] - state["own"]).reshape(-1, n_items, dimension)
@@ -198,7 +204,7 @@ def load_shard(R: csr_matrix, state: Arrays, shared: Arrays, device: str) -> Sha
 
 
 def dump_shard(model: ShardModel) -> Arrays:
-    """The state that `load_shard` takes."""
+    """The model's state after a round, with the names and shapes that `load_shard` reads."""
     return {
         "users": array(model.users),
         "own": np.concatenate([array(part) for part in model.own_parts()]),
@@ -211,7 +217,7 @@ def dump_shard(model: ShardModel) -> Arrays:
 
 
 def first_state(users: np.ndarray, n_items: int, n_layers: int) -> Arrays:
-    """The state of a shard before its first round; users: float32[users, d]."""
+    """The state of a shard before its first round: users float32[users, d], all else zeros."""
     dimension = users.shape[1]
     nothing = np.zeros((n_items, dimension), dtype=np.float32)
     return {
@@ -226,13 +232,13 @@ def first_state(users: np.ndarray, n_items: int, n_layers: int) -> Arrays:
 
 
 def tensor(values: np.ndarray, device: str) -> torch.Tensor:
-    """A copy on the device: arrays from files and Arrow are read-only."""
+    """A float32 copy on the device; a copy, because arrays from files and Arrow are read-only."""
     import torch
 
     return torch.from_numpy(np.array(values, dtype=np.float32)).to(device)
 
 
 def array(values: torch.Tensor) -> np.ndarray:
-    """Back to NumPy."""
+    """The tensor's values as a NumPy array, which shares memory with a tensor on the CPU."""
     result: np.ndarray = values.cpu().numpy()
     return result

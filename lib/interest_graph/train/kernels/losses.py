@@ -1,4 +1,8 @@
-"""Ranking losses of one batch and their gradients at the propagated vectors, in torch."""
+"""Ranking losses of one mini-batch and their gradients, written out by hand in torch.
+
+The gradients are taken with respect to the propagated vectors; `ShardModel.backpropagate` carries
+them on to the parameters.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,21 @@ if TYPE_CHECKING:
     import torch
 
 
-# A logit that takes no share, and finite: a user may have every item of a pool.
-_NEVER = -1e9
-# Vectors below this length keep a cosine near 0: vertices without edges may have none.
-_SHORTEST = 1e-6
+# Mask value of pool items that the user has: large, negative and finite, so that softmax gives
+# them probability 0, and no NaN to a user who has every item of the pool.
+_MASKED_LOGIT = -1e9
+# Lengths are raised to this before a vector is divided by its own: a vertex without edges may have
+# a vector of zeros, whose cosine is then 0.
+_MIN_LENGTH = 1e-6
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Negatives that all pairs of a batch share, compared once with each of its M distinct users.
+    """N negatives shared by the B pairs of a mini-batch, scored once for each of its M users.
 
-    firsts: a pair of each distinct user, int64[M]; owners: the distinct user of each pair,
-    int64[B]; seen: bool[M, N], pool items that the user has; log_odds: float32[N], log of how
-    often the pool is expected to hold the item.
+    firsts: int64[M], the position in the batch of a pair of each distinct user; owners: int64[B],
+    the number (below M) of each pair's user; seen: bool[M, N], true where the user has the item;
+    log_odds: float32[N], log of the expected number of times that the item is drawn.
     """
 
     firsts: torch.Tensor
@@ -32,10 +38,11 @@ class Pool:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step looks at, B pairs of user and item.
+    """A mini-batch: B user-item pairs of the shard, and items to rank below them.
 
-    users: rows of the shard, int64[B]; positives: items they have, int64[B]; negatives: an item
-    that each lacks, int64[B], or candidates for it, int64[B, C], or a pool for all, int64[N].
+    users: int64[B], rows of the shard's matrix; positives: int64[B], the item of each pair;
+    negatives: items that the users lack: one a pair, int64[B], or C candidates a pair, int64[B, C],
+    or, with a pool, the pool's items, int64[N].
     """
 
     users: torch.Tensor
@@ -45,8 +52,11 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Slopes:
-    """A loss and its gradients by the vectors of users[B, d], positives[B, d] and negatives."""
+class LossGradients:
+    """A loss (a scalar) and its gradients with respect to the propagated vectors of a mini-batch.
+
+    users, positives: float32[B, d]; negatives: float32[B, d], or float32[N, d] of a pool.
+    """
 
     loss: torch.Tensor
     users: torch.Tensor
@@ -56,9 +66,11 @@ class Slopes:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a step lowers.
+    """What training minimises: a loss on scores of user-item pairs, and a penalty on their vectors.
 
-    loss: bpr or softmax; similarity: dot or cosine; clip_norm: largest norm of its gradient.
+    loss: bpr or softmax; similarity: dot or cosine, the score of a pair; temperature: divides the
+    scores (softmax); weight_decay: factor of the squared vectors that `ShardModel.gradients` adds;
+    clip_norm: largest norm of the gradient of all parameters, None for no limit.
     """
 
     loss: str = "bpr"
@@ -67,35 +79,48 @@ class Objective:
     weight_decay: float = 0.0
     clip_norm: float | None = None
 
-    def slopes(self, U: torch.Tensor, V: torch.Tensor, N: torch.Tensor, batch: Batch) -> Slopes:
-        """The loss without the weight decay."""
-        if self.similarity == "dot":
-            return self._slopes(U, V, N, batch)
-        # A vector's length does nothing to the cosine: only what turns the vector is left.
-        lengths = [x.norm(dim=1, keepdim=True).clamp_min_(_SHORTEST) for x in (U, V, N)]
-        U, V, N = U / lengths[0], V / lengths[1], N / lengths[2]
-        slopes = self._slopes(U, V, N, batch)
-        parts = (slopes.users, slopes.positives, slopes.negatives)
-        return Slopes(slopes.loss, *map(_turn, parts, (U, V, N), lengths))
+    def gradients(
+        self, U: torch.Tensor, V: torch.Tensor, N: torch.Tensor, batch: Batch
+    ) -> LossGradients:
+        """The loss without weight decay, and its gradients with respect to U, V and N.
 
-    def _slopes(self, U: torch.Tensor, V: torch.Tensor, N: torch.Tensor, batch: Batch) -> Slopes:
+        U, V, N: propagated vectors of the batch's users, positives and negatives; shapes as in
+        LossGradients.
+        """
+        if self.similarity == "dot":
+            return self._gradients(U, V, N, batch)
+        lengths = [x.norm(dim=1, keepdim=True).clamp_min_(_MIN_LENGTH) for x in (U, V, N)]
+        U, V, N = U / lengths[0], V / lengths[1], N / lengths[2]
+        gradients = self._gradients(U, V, N, batch)
+        parts = (gradients.users, gradients.positives, gradients.negatives)
+        return LossGradients(gradients.loss, *map(_through_normalising, parts, (U, V, N), lengths))
+
+    def _gradients(
+        self, U: torch.Tensor, V: torch.Tensor, N: torch.Tensor, batch: Batch
+    ) -> LossGradients:
         if self.loss == "softmax":
             return sampled_softmax(U, V, N, batch.pool, self.temperature)
         return personalised_ranking(U, V, N)
 
 
-def _turn(slope: torch.Tensor, unit: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-    """The slope by a vector, from the slope by its unit vector."""
-    return (slope - (slope * unit).sum(dim=1, keepdim=True) * unit) / length
+def _through_normalising(
+    gradient: torch.Tensor, unit: torch.Tensor, length: torch.Tensor
+) -> torch.Tensor:
+    """The gradient with respect to x, from that with respect to unit = x / length; all by row.
+
+    (g - <g, unit> unit) / length: a change of the length alone does not change the cosine.
+    """
+    return (gradient - (gradient * unit).sum(dim=1, keepdim=True) * unit) / length
 
 
 def with_hardest(
     batch: Batch, U: torch.Tensor, V: torch.Tensor, *, similarity: str = "dot"
 ) -> Batch:
-    """The batch with the one of each pair's candidates that scores highest, where it has several.
+    """The batch with each pair's candidates replaced by the one that its user scores highest.
 
-    Zhang et al., "Optimizing top-N collaborative filtering via dynamic negative item sampling",
-    SIGIR 2013. U, V: vectors of all users and items.
+    Dynamic negative sampling: Zhang et al., "Optimizing top-N collaborative filtering via dynamic
+    negative item sampling", SIGIR 2013. A batch without candidates comes back unchanged.
+    U: float32[users, d], V: float32[items, d], propagated vectors of all users and items.
     """
     import torch
 
@@ -103,13 +128,13 @@ def with_hardest(
         return batch
     candidates = V[batch.negatives]
     scores = torch.einsum("bd,bcd->bc", U[batch.users], candidates)
-    if similarity == "cosine":  # of one user's candidates, whose length is the same for all
-        scores = scores / candidates.norm(dim=2).clamp_min_(_SHORTEST)
+    if similarity == "cosine":  # the user's length is the same for all and decides nothing
+        scores = scores / candidates.norm(dim=2).clamp_min_(_MIN_LENGTH)
     hardest = batch.negatives.gather(1, scores.argmax(dim=1, keepdim=True))[:, 0]
     return replace(batch, negatives=hardest)
 
 
-def personalised_ranking(U: torch.Tensor, V: torch.Tensor, N: torch.Tensor) -> Slopes:
+def personalised_ranking(U: torch.Tensor, V: torch.Tensor, N: torch.Tensor) -> LossGradients:
     """-mean log sigmoid(<u, v> - <u, n>): Rendle et al., "BPR", UAI 2009.
 
     U, V, N: float32[B, d], vectors of users, positives and negatives.
@@ -117,33 +142,34 @@ def personalised_ranking(U: torch.Tensor, V: torch.Tensor, N: torch.Tensor) -> S
     import torch
 
     margin = (U * (V - N)).sum(dim=1)
-    pull = (-torch.sigmoid(-margin) / len(U))[:, None]
+    by_margin = (-torch.sigmoid(-margin) / len(U))[:, None]
     loss = -torch.nn.functional.logsigmoid(margin).mean()
-    return Slopes(loss, pull * (V - N), pull * U, -pull * U)
+    return LossGradients(loss, by_margin * (V - N), by_margin * U, -by_margin * U)
 
 
 def sampled_softmax(
     U: torch.Tensor, V: torch.Tensor, N: torch.Tensor, pool: Pool | None, temperature: float
-) -> Slopes:
-    """-mean log of the positive's share among itself and the pool's items that the user lacks.
+) -> LossGradients:
+    """Cross-entropy of the positive among itself and the pool's items that the user lacks; mean.
 
-    Pool items count by how rarely they are drawn, so that the pool stands for all items:
-    logit = <u, n> / temperature - log_odds (Bengio & Senecal, 2008; Yi et al., RecSys 2019).
-    A pair's share is sigmoid(its logit - log-sum-exp of its user's pool), so that users meet the
-    pool once however many pairs they have. U, V: float32[B, d]; N: float32[N, d].
+    logit = <u, n> / temperature - log_odds of a pool item: subtracting log_odds corrects for how
+    often it is drawn, so that the pool stands for all items (Bengio & Senecal, 2008; Yi et al.,
+    RecSys 2019). The positive's probability is sigmoid(its logit - log-sum-exp of its user's pool);
+    that sum is computed once a user, however many pairs of the batch are the user's.
+    U, V: float32[B, d]; N: float32[N, d]. Raises ValueError without a pool.
     """
     import torch
 
     if pool is None:
         raise ValueError("softmax compares with a pool of items, not with one item a pair")
-    owners = U[pool.firsts]
-    logits = torch.addmm(-pool.log_odds, owners, N.T, alpha=1 / temperature)
-    logits = logits.masked_fill_(pool.seen, _NEVER)
-    against = logits.logsumexp(dim=1)
-    margin = (U * V).sum(dim=1) / temperature - against[pool.owners]
+    distinct = U[pool.firsts]
+    logits = torch.addmm(-pool.log_odds, distinct, N.T, alpha=1 / temperature)
+    logits = logits.masked_fill_(pool.seen, _MASKED_LOGIT)
+    log_sums = logits.logsumexp(dim=1)
+    margin = (U * V).sum(dim=1) / temperature - log_sums[pool.owners]
     loss = -torch.nn.functional.logsigmoid(margin).mean()
-    pull = -torch.sigmoid(-margin) / (len(U) * temperature)
-    push = torch.zeros_like(against).index_add_(0, pool.owners, -pull)
-    shares = logits.sub_(against[:, None]).exp_().mul_(push[:, None])
-    at_users = (pull[:, None] * V).index_add_(0, pool.firsts, shares @ N)
-    return Slopes(loss, at_users, pull[:, None] * U, shares.T @ owners)
+    by_score = -torch.sigmoid(-margin) / (len(U) * temperature)
+    by_log_sum = torch.zeros_like(log_sums).index_add_(0, pool.owners, -by_score)
+    by_pool_score = logits.sub_(log_sums[:, None]).exp_().mul_(by_log_sum[:, None])
+    by_user = (by_score[:, None] * V).index_add_(0, pool.firsts, by_pool_score @ N)
+    return LossGradients(loss, by_user, by_score[:, None] * U, by_pool_score.T @ distinct)

@@ -1,4 +1,4 @@
-"""Edges between Arrow and SciPy: what one worker computes on. No Spark in here."""
+"""Weighted user-item pairs as SciPy matrices, read from and written to Arrow. No Spark here."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _ROWS_PER_BATCH = 200_000
 
 @dataclass(frozen=True)
 class Interactions:
-    """Weighted user-item pairs with their ids in ascending order.
+    """Weighted user-item pairs as matrices with a row a user and a column an item.
 
-    users, items: ids of rows and columns; matrix: float32 [n_users, n_items];
-    held_out: pairs kept for validation in the same shape, of known users and items only;
-    n_held_out: validation pairs by user, unknown items included (they count as misses).
+    users, items: ids of the rows and columns, ascending; matrix: float32 [n_users, n_items], the
+    training pairs; held_out: the held-out pairs in the same shape, without those of users or items
+    that have no training pair; n_held_out: int64[n_users], held-out pairs of each user including
+    unknown items, which no model can rank: they count as misses.
     """
 
     users: pa.Array
@@ -39,7 +40,7 @@ def read_interactions(batches: Iterable[pa.RecordBatch]) -> Interactions:
 
 
 def interactions_of(trained: pa.Table, held_out: pa.Table, items: pa.Array) -> Interactions:
-    """Build the matrices from rows of user_id, item_id, weight; items: all ids in order."""
+    """Build the matrices from rows of user_id, item_id, weight; items: all item ids, ascending."""
     users = sorted_ids(trained["user_id"])
     owners = codes_of(held_out["user_id"], users)
     return Interactions(
@@ -67,7 +68,7 @@ def sorted_ids(ids: pa.ChunkedArray) -> pa.Array:
 
 
 def codes_of(ids: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.int64]:
-    """Position of each id among the known ones; -1 where unknown."""
+    """Position of each id in `known`, -1 where it is not there; int64[len(ids)]."""
     codes = pc.fill_null(pc.index_in(ids, value_set=known), -1)
     return np.asarray(codes.to_numpy(), dtype=np.int64)
 

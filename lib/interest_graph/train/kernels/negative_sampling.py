@@ -1,4 +1,4 @@
-"""Batches of users, items they have and items they lack."""
+"""Random draws for training: pairs of users and items, and negatives (items that a user lacks)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_TRIES = 20
+_TRIES = 20  # draws of a negative before the user's lacking items are listed instead
 
-# Between uniform and proportional to popularity (Mikolov et al., NeurIPS 2013).
+# Between uniform (0) and proportional to popularity (1): Mikolov et al., NeurIPS 2013.
 POPULARITY_EXPONENT = 0.75
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws what a shard trains on.
+    """Draws positives and negatives of one shard.
 
-    indptr int64[users + 1], items int32[edges], sorted within a user; chances: float64[items] that
-    sum to 1, how likely each item is to be drawn; None: all alike.
+    indptr int64[users + 1], items int32[edges]: the CSR matrix of the shard's edges, items in
+    ascending order within a user; n_items: of the whole graph; chances: float64[n_items],
+    probability of drawing each item as a negative, None for a uniform draw.
     """
 
     indptr: np.ndarray
@@ -27,14 +28,17 @@ class Sampler:
     chances: np.ndarray | None = None
 
     def edges(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Every edge once in random order: users, positives. Users who have all items have none."""
+        """All edges in random order, as users int64[n] and positives int64[n].
+
+        Without the edges of users who have every item: they have no negatives.
+        """
         counts = np.diff(self.indptr)
         users = np.repeat(np.arange(len(counts)), counts)
         order = rng.permutation(np.flatnonzero(counts[users] < self.n_items))
         return users[order], self.items[order].astype(np.int64)
 
     def negatives(self, users: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """For each of the users an item that the user lacks."""
+        """One item for each entry of `users` that this user lacks; int64[len(users)]."""
         owners = np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
         seen = owners * self.n_items + self.items  # ascending, as items are within each user
         drawn = self._draw(len(users), rng)
@@ -44,7 +48,7 @@ class Sampler:
             if not len(open_):
                 return drawn
             drawn[open_] = self._draw(len(open_), rng)
-        # Few are left, of users who have nearly everything: draw from what they lack.
+        # The few left belong to users who have nearly every item: list what those lack.
         for position in open_[_contains(seen, users[open_] * self.n_items + drawn[open_])]:
             start, end = self.indptr[users[position] : users[position] + 2]
             lacking = np.setdiff1d(np.arange(self.n_items), self.items[start:end])
@@ -52,7 +56,7 @@ class Sampler:
         return drawn
 
     def pool(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """At most `size` distinct items, and the log of how often each is expected to be drawn."""
+        """Draw `size` items with repeats: the distinct ones, and log(expected draws of each)."""
         drawn = np.unique(self._draw(size, rng))
         chances = np.full(self.n_items, 1 / self.n_items) if self.chances is None else self.chances
         return drawn, np.log(size * chances[drawn])
@@ -72,15 +76,16 @@ class Sampler:
     def _draw(self, size: int, rng: np.random.Generator) -> np.ndarray:
         if self.chances is None:
             return rng.integers(self.n_items, size=size)
-        # Inverse transform: NumPy's own choice rebuilds the sums at each call.
+        # Inverse transform sampling: Generator.choice would check the probabilities at each call.
         found = np.searchsorted(np.cumsum(self.chances), rng.random(size))
         return np.minimum(found, self.n_items - 1)
 
 
 def chances_of(kind: str, degrees: np.ndarray) -> np.ndarray | None:
-    """How likely items are to be drawn; kind: uniform, popularity or in_batch.
+    """Probability of drawing each item, float64[items]; None for the uniform distribution.
 
-    in_batch is what other users' positives of a batch would give: in proportion to edges.
+    kind: uniform; popularity: degree ** 0.75; in_batch: in proportion to the degree, the
+    distribution of negatives that are other users' positives of the same batch.
     """
     if kind == "uniform":
         return None
@@ -90,7 +95,7 @@ def chances_of(kind: str, degrees: np.ndarray) -> np.ndarray | None:
 
 
 def slices(n: int, size: int) -> Iterator[slice]:
-    """Consecutive parts of at most `size` of n."""
+    """Consecutive slices of range(n), each of at most `size`."""
     for start in range(0, n, size):
         yield slice(start, start + size)
 

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from interest_graph.largest import largest_columns
+
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
 
@@ -34,14 +36,6 @@ def blocks_of(users: Codes) -> Iterator[Codes]:
     """The users in blocks small enough that block x items fits a worker."""
     for start in range(0, len(users), _USERS_PER_BLOCK):
         yield users[start : start + _USERS_PER_BLOCK]
-
-
-def top_items(scores: Floats, k: int) -> Codes:
-    """Columns of the k best scores of each row, best first: int64 [n_users, min(k, n_items)]."""
-    k = min(k, scores.shape[1])
-    best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(best, order, axis=1)
 
 
 def ndcg(hits: npt.NDArray[np.bool_], n_relevant: Codes) -> npt.NDArray[np.float64]:
@@ -71,6 +65,6 @@ def mean_ndcg(
         scores = score(block)
         scores[seen[block].nonzero()] = -np.inf
         relevant = held_out[block].toarray() > 0
-        hits = np.take_along_axis(relevant, top_items(scores, k), axis=1)
+        hits = np.take_along_axis(relevant, largest_columns(scores, k), axis=1)
         values.append(ndcg(hits, n_held_out[block]))
     return float(np.concatenate(values).mean()) if values else 0.0

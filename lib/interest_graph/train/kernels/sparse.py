@@ -21,7 +21,10 @@ HELD_NAMES = tuple(f"held_{name}" for name in CSR_NAMES)
 
 @dataclass(frozen=True)
 class Scaling:
-    """Exponents of the degrees in R^ = Du^user R Di^item, and whether R has the held-out pairs."""
+    """How R^ is made of the weights R: R^ = Du^user R Di^item, with D the weighted degrees.
+
+    user, item: exponents; with_held_out: whether R (and D) include the held-out pairs.
+    """
 
     user: float = -0.5
     item: float = -0.5
@@ -29,7 +32,7 @@ class Scaling:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The shard's arrays that R^ is made of."""
+        """Names of the shard's arrays that R^ is computed from."""
         return (*CSR_NAMES, *HELD_NAMES) if self.with_held_out else CSR_NAMES
 
 
@@ -37,7 +40,7 @@ SYMMETRIC = Scaling()
 
 
 def csr(shard: Arrays, n_items: int, prefix: str = "") -> csr_matrix:
-    """The shard's weights (with prefix "held_": of its held-out pairs), users x items, float32."""
+    """The shard's weights R_s: users x items, float32; with prefix "held_" its held-out pairs."""
     from scipy.sparse import csr_matrix
 
     parts = (shard[f"{prefix}{name}"] for name in ("weights", "items", "indptr"))
@@ -47,8 +50,9 @@ def csr(shard: Arrays, n_items: int, prefix: str = "") -> csr_matrix:
 def normalised(shard: Arrays, shared: Arrays, scaling: Scaling = SYMMETRIC) -> csr_matrix:
     """The shard's rows of R^: users x items, float32.
 
-    shard: indptr int64[users + 1], items int32[edges], weights float32[edges];
-    shared: degrees and all_degrees, float64[items] over all shards.
+    shard: indptr int64[users + 1], items int32[edges], weights float32[edges], and the same with
+    "held_" before the name where scaling asks for held-out pairs; shared: degrees, all_degrees
+    float64[items], weighted degrees over all shards without and with held-out pairs.
     """
     degrees = shared["all_degrees" if scaling.with_held_out else "degrees"]
     R = csr(shard, len(degrees))
@@ -63,17 +67,17 @@ def normalised(shard: Arrays, shared: Arrays, scaling: Scaling = SYMMETRIC) -> c
 
 
 def _power(degrees: np.ndarray, exponent: float) -> np.ndarray:
-    """Powers of degrees; 0 stays 0: a vertex without edges sends and receives nothing."""
+    """degrees ** exponent, 0 where the degree is 0, also for negative exponents."""
     powers = np.zeros_like(degrees)
     np.power(degrees, exponent, where=degrees > 0, out=powers)
     return powers
 
 
 def to_torch(matrix: csr_matrix, device: str) -> torch.Tensor:
-    """A SciPy CSR matrix as a torch one."""
+    """A SciPy CSR matrix as a torch CSR tensor, float32, on the device."""
     import torch
 
-    # Torch calls its CSR tensors a beta in every process; the one product used here is exact.
+    # Torch warns once a process that CSR tensors are in beta; the product used here is stable.
     warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")
     return torch.sparse_csr_tensor(
         torch.from_numpy(matrix.indptr.astype(np.int32)),
@@ -85,12 +89,12 @@ def to_torch(matrix: csr_matrix, device: str) -> torch.Tensor:
 
 
 def both_ways(matrix: csr_matrix, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """The matrix and its transposed copy."""
+    """The matrix and its transpose, each as a torch CSR tensor."""
     return to_torch(matrix, device), to_torch(matrix.T.tocsr(), device)
 
 
 def as_scipy(matrix: torch.Tensor) -> csr_matrix:
-    """A copy of a torch CSR matrix as SciPy's."""
+    """A copy of a torch CSR tensor as a SciPy CSR matrix."""
     from scipy.sparse import csr_matrix
 
     parts = (matrix.values(), matrix.col_indices(), matrix.crow_indices())

@@ -1,4 +1,4 @@
-"""What one shard does in one round of LightGCN. No Spark here."""
+"""One round of LightGCN on one shard, as the worker runs it. No Spark here."""
 
 from __future__ import annotations
 
@@ -45,13 +45,14 @@ _REPORT = ("loss", "seconds", "peak_memory_mb", "ndcg_sum", "n_validation_users"
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """What every shard does in a round.
+    """Settings of one round, the same for every shard.
 
-    number: the round, from 1; n_passes: times that a shard sees all its edges;
-    start_scale: root mean square of the first vectors; validation_users: at most so many a shard;
-    negatives: how they are drawn; n_negatives: size of softmax's pool; n_candidates: drawn for
-    each pair, the hardest of which is the negative of bpr; dropout: share of the edges that a pass
-    leaves out of the propagation; precision: of softmax's products, as Torch names it.
+    number: the round, from 1; n_passes: passes over the shard's edges; start_scale: root mean
+    square of the first vectors; validation_k, validation_users: NDCG@k is measured on at most so
+    many users a shard; negatives: uniform, popularity or in_batch; n_negatives: draws of softmax's
+    pool; n_candidates: drawn for each pair, BPR takes the one that scores highest as the negative;
+    dropout: share of the edges that a pass drops from propagation; precision: of float32 matrix
+    products, as torch.set_float32_matmul_precision names it.
     """
 
     n_layers: int
@@ -72,10 +73,11 @@ class EpochPlan:
 
 
 def start_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: EpochPlan) -> Arrays:
-    """The state before the first round: users' vectors, and the shard's part of the layers.
+    """The shard's state before the first round, as `dump_shard` returns it.
 
-    shared: items float32[items, d]; users_from float32[items, d], whose projection R^ @ users_from
-    is where users start, or, without it, users start at random.
+    shared: items float32[items, d], the items' first vectors, and the degrees. Users start at
+    R^_s @ users_from where shared has users_from float32[items, d], otherwise at random vectors
+    that depend on plan.seed and shard_id alone.
     """
     R = normalised(shard, shared)
     n_items, dimension = shared["items"].shape
@@ -92,18 +94,19 @@ def start_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: EpochPlan
 
 
 def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: EpochPlan) -> Arrays:
-    """Measure the shard as the last round left it, then train it for one round.
+    """Measure the shard's NDCG after the last round, then train it for one round.
 
-    shard: the graph's arrays and the last state; shared: items, totals and degrees.
-    Returns the new state, `delta` (what the shard adds to the items' vectors) and a log; the same
-    arguments give the same result, so a task may be tried again.
+    shard: the shard's edges and held-out pairs, and its last state; shared: items, totals and
+    degrees. Returns the new state (`dump_shard`), `delta` float32[items, d], the change of the
+    items' vectors, and `log_<shard_id>`, read by `report_of`. The same arguments give the same
+    result, so Spark may retry the task.
     """
     started = time.monotonic()
     keep_freed_memory()
     R = normalised(shard, shared)
     model = load_shard(R, shard, shared, device_of_shard(shard_id))
     ndcg_sum, n_users = _measure(model, shard, plan)
-    with _multiplying(plan.precision):
+    with _matmul_precision(plan.precision):
         loss = _train(model, shard, shared, shard_id, plan)
     delta = array(model.items) - shared["items"]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -117,8 +120,8 @@ def report_of(log: np.ndarray) -> dict[str, float]:
 
 
 @contextmanager
-def _multiplying(precision: str) -> Iterator[None]:
-    """Products of float32 at this precision; the worker's next task may need its own."""
+def _matmul_precision(precision: str) -> Iterator[None]:
+    """Set torch's precision of float32 products in the block; later tasks find it reset."""
     import torch
 
     before = torch.get_float32_matmul_precision()
@@ -132,13 +135,13 @@ def _multiplying(precision: str) -> Iterator[None]:
 def _train(
     model: ShardModel, shard: Arrays, shared: Arrays, shard_id: int, plan: EpochPlan
 ) -> float:
-    """The mean loss of the passes; stops at the first loss that is not finite."""
+    """Train for plan.n_passes; returns the mean loss, or the first one that is not finite."""
     rng = np.random.default_rng((plan.seed, plan.number, shard_id))
     chances = chances_of(plan.negatives, shared["degrees"])
     sampler = Sampler(shard["indptr"], shard["items"], len(model.items), chances)
     losses: list[float] = []
     for _ in range(plan.n_passes):
-        with model.dropping(plan.dropout, rng):
+        with model.edge_dropout(plan.dropout, rng):
             for batch in _batches(sampler, plan, rng, model.items.device):
                 losses.append(model.step(batch, plan.objective, plan.learning_rate).item())
                 if not math.isfinite(losses[-1]):
@@ -149,7 +152,7 @@ def _train(
 def _batches(
     sampler: Sampler, plan: EpochPlan, rng: np.random.Generator, device: torch.device
 ) -> Iterator[Batch]:
-    """One pass over the shard's edges."""
+    """Mini-batches of one pass over the shard's edges, each with its negatives."""
     import torch
 
     users, positives = sampler.edges(rng)
@@ -160,15 +163,15 @@ def _batches(
             drawn, shared = negatives[part], None
         else:
             drawn, shared = _pool(sampler, users[part], plan.n_negatives, rng, device)
-        ids = (users[part], positives[part], drawn)
-        whose, those, lacked = (torch.from_numpy(numbers).to(device) for numbers in ids)
-        yield Batch(whose, those, lacked, shared)
+        numbers = (users[part], positives[part], drawn)
+        ids, positive_ids, negative_ids = (torch.from_numpy(each).to(device) for each in numbers)
+        yield Batch(ids, positive_ids, negative_ids, shared)
 
 
 def _candidates(
     sampler: Sampler, users: np.ndarray, n: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Items that the users lack: int64[users], or int64[users, n] where n is above 1."""
+    """n items that each user lacks: int64[len(users), n], or int64[len(users)] where n is 1."""
     if n == 1:
         return sampler.negatives(users, rng)
     return sampler.negatives(np.repeat(users, n), rng).reshape(-1, n)
@@ -177,7 +180,7 @@ def _candidates(
 def _pool(
     sampler: Sampler, users: np.ndarray, size: int, rng: np.random.Generator, device: torch.device
 ) -> tuple[np.ndarray, Pool]:
-    """Items drawn for all pairs of a batch, and which of its users have them."""
+    """Items drawn for all pairs of a batch, int64[N], and how the pairs compare with them."""
     import torch
 
     drawn, log_odds = sampler.pool(size, rng)
@@ -187,7 +190,7 @@ def _pool(
 
 
 def _measure(model: ShardModel, shard: Arrays, plan: EpochPlan) -> tuple[float, int]:
-    """Sum of NDCG over the shard's validation users, and their number."""
+    """Sum of NDCG@k over a sample of the shard's users with held-out pairs, and their number."""
     n_held_out = np.diff(shard["held_indptr"])
     users = sample_users(n_held_out, at_most=plan.validation_users, seed=plan.seed)
     if not len(users):

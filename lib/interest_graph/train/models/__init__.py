@@ -1,1 +1,1 @@
-"""The models, one a module; each fits to vectors, item-item weights or both."""
+"""The models, one a module: each gives vectors of users and items, item-item weights, or both."""

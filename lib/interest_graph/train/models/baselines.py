@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -9,6 +10,7 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from interest_graph.cache_scope import persistent_rdds, unpersist_rdds
 from interest_graph.config.base import Section
 from interest_graph.config.train import TrainConfig
 from interest_graph.train.edges import all_pairs, count_edges
@@ -17,7 +19,7 @@ from interest_graph.train.tuning.validation import Trial, log_of, rank_held_out
 
 
 class Popularity:
-    """Vectors of length 1: an item's is the number of its users, a user's is 1."""
+    """score(u, i) = number of users of item i: vectors [n_users] for items and [1.0] for users."""
 
     name = "popularity"
 
@@ -25,7 +27,10 @@ class Popularity:
         pass
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
-        """Count each item's users, those of the validation pairs included."""
+        """Count each item's users in edges and validation pairs.
+
+        Raises TrainingError without edges.
+        """
         count_edges(edges)
         pairs = all_pairs(edges, validation)
         n_users = F.countDistinct("user_id").cast("float")
@@ -36,10 +41,12 @@ class Popularity:
 
 
 _ID_PARTITIONS = 8
+# MLlib keeps the factors in memory under these names, and has no call to let them go.
+_KEPT_BY_MLLIB = ("userFactors", "itemFactors")
 
 
 class Candidate(Section):
-    """Settings of one factorisation."""
+    """Settings of one factorisation; MLlib's names are rank, alpha and regParam."""
 
     rank: int
     alpha: float
@@ -48,10 +55,11 @@ class Candidate(Section):
 
 @dataclass(frozen=True)
 class Als:
-    """Implicit-feedback ALS: confidence 1 + alpha * weight, one vector a user and an item.
+    """Matrix factorisation of implicit feedback, with confidence 1 + alpha * weight, by MLlib.
 
     Hu, Koren, Volinsky, Collaborative filtering for implicit feedback datasets, ICDM 2008.
-    candidates: settings to compare on the validation pairs; the first is used without any.
+    candidates: settings to compare on the validation pairs; without such pairs the first is used.
+    trials: metrics of the candidates, once they have been compared.
     """
 
     config: TrainConfig
@@ -60,27 +68,37 @@ class Als:
     name: str = "als"
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
-        """Choose settings on the validation pairs, if any, then fit to all pairs."""
+        """Choose settings on the validation pairs, if any, then fit to edges and validation pairs.
+
+        Raises TrainingError without edges.
+        """
         count_edges(edges)
         tuned = self.tuned(edges, validation) if validation is not None else self
         pairs = all_pairs(edges, validation)
         users, items = _numbers(pairs, "user_id"), _numbers(pairs, "item_id")
         numbered = pairs.join(users, "user_id").join(items, "item_id")
+        spark = edges.sparkSession
+        before = persistent_rdds(spark, _KEPT_BY_MLLIB)
         model = tuned._als().fit(numbered.select("user", "item", "weight"))
-        return FittedModel(
+        fitted = FittedModel(
             self.name,
             user_vectors=_vectors(model.userFactors, users, "user"),
             item_vectors=_vectors(model.itemFactors, items, "item"),
-            log=log_of(edges.sparkSession, self.name, tuned.trials),
+            log=log_of(spark, self.name, tuned.trials),
         )
+        kept = persistent_rdds(spark, _KEPT_BY_MLLIB) - before
+        fitted.held.callback(unpersist_rdds, spark, kept)
+        return fitted
 
     def tuned(self, edges: DataFrame, validation: DataFrame) -> Als:
-        """This model with the one candidate that ranks the validation pairs best."""
+        """This model with only the candidate whose NDCG on the validation pairs is highest."""
         if len(self.candidates) == 1:
             return self
         alone = [replace(self, candidates=(candidate,)) for candidate in self.candidates]
-        fitted = [model.fit(edges) for model in alone]
-        ranking = rank_held_out(fitted, edges, validation, self.config.validation, self.config.seed)
+        config = self.config
+        with ExitStack() as held:
+            fitted = [held.enter_context(model.fit(edges)) for model in alone]
+            ranking = rank_held_out(fitted, edges, validation, config.validation, config.seed)
         trials = ranking.trials[:-1]  # the last one is their blend
         best = max(trials, key=lambda trial: (trial.metric, -trial.trial))
         return replace(self, candidates=(self.candidates[best.trial],), trials=trials)
@@ -103,7 +121,7 @@ class Als:
 
 
 def als(_spark: SparkSession, config: TrainConfig, _work_dir: str) -> Als:
-    """The model with every combination of the configured ranks, alphas and regularisations."""
+    """ALS with a candidate for every combination of the configured rank, alpha, regularization."""
     settings = config.als
     grid = product(settings.rank, settings.alpha, settings.regularization)
     candidates = (Candidate(rank=r, alpha=a, regularization=reg) for r, a, reg in grid)
@@ -111,9 +129,11 @@ def als(_spark: SparkSession, config: TrainConfig, _work_dir: str) -> Als:
 
 
 def _numbers(pairs: DataFrame, column: str) -> DataFrame:
-    """Each id of `column` with a 32-bit number of its own, the same each time, as MLlib wants it.
+    """Number the distinct ids of `column`, because MLlib takes 32-bit integers only.
 
-    The numbers interleave the sorted partitions, so that no single task sees all ids.
+    `column` is user_id or item_id; the result has it and the number as user or item. The ids are
+    numbered within hash partitions (number = row * partitions + partition), so that no single task
+    sorts all ids.
     """
     parts = pairs.select(column).distinct().repartition(_ID_PARTITIONS, column)
     long_id = F.monotonically_increasing_id()  # partition << 33 | row
@@ -124,6 +144,6 @@ def _numbers(pairs: DataFrame, column: str) -> DataFrame:
 
 
 def _vectors(factors: DataFrame, numbers: DataFrame, name: str) -> DataFrame:
-    """MLlib's factors by our ids: key, vector."""
+    """MLlib's factors (id, features) as key (our id), vector; `numbers` as from `_numbers`."""
     named = factors.join(numbers, factors["id"] == numbers[name])
     return named.select(F.col(f"{name}_id").alias("key"), F.col("features").alias("vector"))

@@ -1,8 +1,9 @@
-"""A blend of models: their scores summed with weights learnt on the validation pairs."""
+"""Ensemble of models: their weighted sum of scores, with weights learnt on validation pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol, runtime_checkable
@@ -14,7 +15,8 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
-from interest_graph.train.edges import EdgeCounts, count_edges, hold_out_edges
+from interest_graph.plugins import file_name
+from interest_graph.train.edges import EdgeCounts, MemoryBound, count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
 from interest_graph.train.tuning.validation import Ranking, log_of, rank_held_out
@@ -22,41 +24,34 @@ from interest_graph.train.tuning.validation import Ranking, log_of, rank_held_ou
 
 @runtime_checkable
 class Tunable(Protocol):
-    """A model whose settings can be chosen once, to be fitted several times."""
+    """A model that compares several settings on validation pairs before it is fitted."""
 
     def tuned(self, edges: DataFrame, validation: DataFrame) -> Model:
-        """The model with the settings that rank the validation pairs best."""
-        ...
-
-
-@runtime_checkable
-class Bounded(Protocol):
-    """A model that needs memory in one worker."""
-
-    def fits(self, counts: EdgeCounts) -> bool:
-        """Whether the worker's budget allows for a graph of that size."""
+        """The model fixed to the settings with the highest NDCG on the validation pairs."""
         ...
 
 
 @runtime_checkable
 class EarlyStopping(Protocol):
-    """A model that trains until the validation pairs rank no better, and then takes them in.
+    """A model that stops training when the metric on the validation pairs no longer rises.
 
-    Fitted again to the same pairs, in the same folder, it goes on from the rounds found there.
+    Its final vectors include the validation pairs, unless `without_validation`. A second fit to the
+    same pairs with the same work_dir resumes from the checkpoints and trains no further round.
     """
 
-    def leaving_out(self) -> Model:
-        """The same model, whose vectors never see the validation pairs."""
+    def without_validation(self) -> Model:
+        """The same model, but with final vectors that do not include the validation pairs."""
         ...
 
 
 @dataclass(frozen=True)
 class Blend:
-    """score(u, i) = sum over the sources of weight * score; any models, fitted to the same edges.
+    """score(u, i) = sum over the source models of weight * score, all fitted to the same edges.
 
-    The sources are fitted without the validation pairs, their weights are learnt there
-    (blending.py), and those with a weight above 0 are then fitted to all pairs. What trains in
-    rounds is trained once: the pairs that stop it are those that weigh it.
+    1. Fit every source without the validation pairs. 2. Learn the weights from their scores of the
+    validation pairs (tuning/ensemble_weights.py), or take those configured. 3. Fit the sources with
+    a weight above 0 to all pairs. A model that trains in rounds trains in step 1 only: step 3
+    resumes from its checkpoints and computes the final vectors anew.
     """
 
     spark: SparkSession
@@ -65,32 +60,36 @@ class Blend:
     name: str = "blend"
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
-        """Fit to all pairs; without validation pairs, some edges serve as such for the weights."""
+        """Fit to edges and validation pairs; without the latter, learn weights on held-out edges.
+
+        Raises ConfigError when no source fits train.worker_mb, TrainingError without edges.
+        """
         given = self.config.blend.weights
         if given is not None:
-            parts = [(self._make(name).fit(edges, validation), given[name]) for name in given]
-            return blend(parts)
+            sources = [(self._make(name), weight) for name, weight in given.items()]
+            return _fit_and_blend(sources, edges, validation)
         names = self._sources_that_fit(count_edges(edges))
         known, held_out = (edges, validation) if validation else _hold_out(edges, self.config)
         models = [self._tuned(name, known, held_out) for name in names]
-        tried = [_fit_without(model, known, held_out) for model in models]
-        ranking = rank_held_out(tried, known, held_out, self.config.validation, self.config.seed)
-        for trial in tried:
-            trial.release()
-        _tell(names, ranking)
-        parts = [
-            (model.fit(known, held_out), weight)
-            for model, weight in zip(models, ranking.weights, strict=True)
-            if weight > 0
-        ]
-        return blend(parts, log=log_of(self.spark, self.name, ranking.trials))
+        validation_config, seed = self.config.validation, self.config.seed
+        with ExitStack() as held:
+            tried = [
+                held.enter_context(_fit_without_validation(each, known, held_out))
+                for each in models
+            ]
+            ranking = rank_held_out(tried, known, held_out, validation_config, seed)
+        _log_weights(names, ranking)
+        weighed = zip(models, ranking.weights, strict=True)
+        sources = [(model, weight) for model, weight in weighed if weight > 0]
+        log = log_of(self.spark, self.name, ranking.trials)
+        return _fit_and_blend(sources, known, held_out, log)
 
     def _sources_that_fit(self, counts: EdgeCounts) -> list[str]:
-        """The configured sources, less those that need more memory than a worker has."""
+        """The configured sources without those that need more than train.worker_mb."""
         names: list[str] = list(dict.fromkeys(self.config.blend.sources))
         for name in names:
             model = self._make(name)
-            if isinstance(model, Bounded) and not model.fits(counts):
+            if isinstance(model, MemoryBound) and not model.fits(counts):
                 structlog.get_logger().warning("left out of the blend: too large", model=name)
                 names = [kept for kept in names if kept != name]
         if not names:
@@ -98,7 +97,7 @@ class Blend:
         return names
 
     def _make(self, name: str) -> Model:
-        return make_model(name, self.spark, self.config, f"{self.work_dir}/{name}")
+        return make_model(name, self.spark, self.config, f"{self.work_dir}/{file_name(name)}")
 
     def _tuned(self, name: str, known: DataFrame, held_out: DataFrame) -> Model:
         model = self._make(name)
@@ -106,10 +105,16 @@ class Blend:
 
 
 def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = None) -> FittedModel:
-    """The models' weighted sum as one model: joined vectors, summed item weights."""
+    """The weighted sum of the models' scores as one model.
+
+    parts: (model, weight). A user's and an item's vectors are the models' vectors end to end, the
+    item's scaled by the weights, so that their dot product is the weighted sum of the models' dot
+    products. Item-item weights are added up. log: of the result; shards and partition are those of
+    the first model that has them.
+    """
     users = [model.user_vectors for model, _ in parts if model.user_vectors is not None]
     items = [
-        model.item_vectors.withColumn("vector", _times("vector", weight))
+        model.item_vectors.withColumn("vector", _scaled("vector", weight))
         for model, weight in parts
         if model.item_vectors is not None
     ]
@@ -118,7 +123,7 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
         for model, weight in parts
         if model.item_weights is not None
     ]
-    return FittedModel(
+    blended = FittedModel(
         name="blend",
         user_vectors=_joined(users),
         item_vectors=_joined(items),
@@ -127,10 +132,29 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
         shards=next((model.shards for model, _ in parts if model.shards is not None), None),
         partition=next((m.partition for m, _ in parts if m.partition is not None), None),
     )
+    if len(weights) > 1 and blended.item_weights is not None:
+        blended.held.callback(blended.item_weights.unpersist)
+    return blended
 
 
-def _tell(names: Sequence[str], ranking: Ranking) -> None:
-    """A line a source, and one of the blend."""
+def _fit_and_blend(
+    sources: Sequence[tuple[Model, float]],
+    edges: DataFrame,
+    validation: DataFrame | None,
+    log: DataFrame | None = None,
+) -> FittedModel:
+    """Fit the models and blend them; releasing the blend releases them."""
+    with ExitStack() as held:
+        parts = [
+            (held.enter_context(model.fit(edges, validation)), weight) for model, weight in sources
+        ]
+        blended = blend(parts, log)
+        blended.held.callback(held.pop_all().close)
+    return blended
+
+
+def _log_weights(names: Sequence[str], ranking: Ranking) -> None:
+    """Log a line for each source with its weight and metric, and one for the blend."""
     log = structlog.get_logger()
     *of_sources, of_blend = (trial.metric for trial in ranking.trials)
     for name, metric, weight in zip(names, of_sources, ranking.weights, strict=True):
@@ -138,10 +162,10 @@ def _tell(names: Sequence[str], ranking: Ranking) -> None:
     log.info("blended", metric=round(of_blend, 5))
 
 
-def _fit_without(model: Model, known: DataFrame, held_out: DataFrame) -> FittedModel:
-    """Fitted to the known pairs alone."""
+def _fit_without_validation(model: Model, known: DataFrame, held_out: DataFrame) -> FittedModel:
+    """Fit to the known pairs; the held-out pairs at most decide when training stops."""
     if isinstance(model, EarlyStopping):
-        return model.leaving_out().fit(known, held_out)
+        return model.without_validation().fit(known, held_out)
     return model.fit(known)
 
 
@@ -149,12 +173,12 @@ def _hold_out(edges: DataFrame, config: TrainConfig) -> tuple[DataFrame, DataFra
     return hold_out_edges(edges, config.validation.fraction, config.seed)
 
 
-def _times(column: str, weight: float) -> Column:
+def _scaled(column: str, weight: float) -> Column:
     return F.transform(column, lambda value: (value * F.lit(weight)).cast("float"))
 
 
 def _joined(vectors: Sequence[DataFrame]) -> DataFrame | None:
-    """One vector a key: those of all frames end to end, zeros where a frame lacks the key."""
+    """Concatenate the vectors of all frames by key, with zeros where a frame lacks the key."""
     if len(vectors) < 2:
         return vectors[0] if vectors else None
     named = [frame.withColumnRenamed("vector", f"_{n}") for n, frame in enumerate(vectors)]
@@ -171,7 +195,7 @@ def _width(vectors: DataFrame) -> int:
 
 
 def _summed(weights: Sequence[DataFrame]) -> DataFrame | None:
-    """Item weights of all frames, one row a pair of items."""
+    """Add up the item-item weights of all frames; one row a pair of items."""
     if len(weights) < 2:
         return weights[0] if weights else None
     pairs = reduce(DataFrame.unionByName, weights).groupBy("src", "dst")

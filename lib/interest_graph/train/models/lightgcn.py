@@ -1,11 +1,10 @@
-"""LightGCN trained on shards in rounds."""
+"""LightGCN, trained on shards in rounds."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import structlog
@@ -13,12 +12,13 @@ from pyspark.sql import DataFrame, SparkSession
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.config import TrainConfig
+from interest_graph.folders import open_folder
 from interest_graph.identity import digest
 from interest_graph.train.distributed.all_reduce import gram, item_sums, run_on_shards, user_rows
 from interest_graph.train.distributed.checkpoint import Checkpoints
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
 from interest_graph.train.distributed.trainer import Progress, Trainer, log_rows
-from interest_graph.train.distributed.vectors import fitted_vectors, spectrum_of, stored
+from interest_graph.train.distributed.vectors import fitted_vectors, spectrum_of
 from interest_graph.train.fitted import FittedModel, Listener
 from interest_graph.train.kernels.krylov import Spectrum
 from interest_graph.train.kernels.losses import Objective
@@ -35,10 +35,13 @@ from interest_graph.train.tuning.validation import LOG_COLUMNS
 class LightGCN:
     """He et al., "LightGCN: Simplifying and Powering Graph Convolution Network", SIGIR 2020.
 
-    score(u, i) = <mean of u's layers, mean of i's layers>; layers are products with R^ and its
-    transpose; Bayesian personalised ranking trains layer 0. Shards of users train side by side and
-    exchange item state once a round. Training stops early on the validation pairs, which the
-    final propagation includes unless takes_in_validation is off.
+    score(u, i) = <mean of u's layers, mean of i's layers>. Layer k+1 of the users is R^ times layer
+    k of the items, that of the items R^' times layer k of the users; layer 0 is trained, by BPR or
+    sampled softmax. Shards train in parallel and exchange item state after each round.
+
+    Training stops when validation NDCG has not risen for train.patience rounds. The final vectors
+    come from the best round by one exact propagation over all shards, whose edges include the
+    validation pairs if includes_validation. listener: called after each round.
     """
 
     spark: SparkSession
@@ -46,18 +49,22 @@ class LightGCN:
     work_dir: str
     name: str = "lightgcn"
     listener: Listener = lambda *_: None
-    takes_in_validation: bool = True
+    includes_validation: bool = True
 
-    def reporting(self, listener: Listener) -> LightGCN:
-        """The same model, telling `listener` of each finished round."""
+    def with_listener(self, listener: Listener) -> LightGCN:
+        """The same model, which calls `listener` after each round."""
         return replace(self, listener=listener)
 
-    def leaving_out(self) -> LightGCN:
-        """The same model, whose vectors never see the validation pairs."""
-        return replace(self, takes_in_validation=False)
+    def without_validation(self) -> LightGCN:
+        """The same model, but with final vectors that do not include the validation pairs."""
+        return replace(self, includes_validation=False)
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
-        """Fit to the edges, from the last finished round of the same run where there is one."""
+        """Train until validation NDCG stops rising; resume rounds of the same inputs in work_dir.
+
+        Raises ConfigError when a shard needs more than train.worker_mb, TrainingError without edges
+        or for a loss that is not finite.
+        """
         config = self.config
         costs = training_costs(
             config.dimension,
@@ -67,14 +74,13 @@ class LightGCN:
         )
         graph = partition(edges, validation, config, costs)
         try:
-            balance = report_partition(graph, costs)
-            balance.require_memory(config.worker_mb)
+            report = report_partition(graph, costs)
+            report.require_memory(config.worker_mb)
             rounds = self._rounds(graph)
             progress = rounds.run(lambda: self._start(graph))
-            users, items = self._final_vectors(graph, rounds, progress.best)
-            log = self._log(progress)
-            shards = partition_frame(graph, balance)
-            return fitted_vectors(self.name, graph, users, items, partition=shards, log=log)
+            shards = partition_frame(graph, report)
+            fitted = self._propagate(graph, rounds, progress.best, shards)
+            return replace(fitted, log=self._log(progress))
         finally:
             graph.release()
 
@@ -85,15 +91,18 @@ class LightGCN:
         return Trainer(
             graph=graph,
             plan=plan_of(config, graph.n_shards),
-            checkpoints=Checkpoints(Path(self.work_dir), fingerprint),
+            checkpoints=Checkpoints(open_folder(self.spark, self.work_dir), fingerprint),
             max_rounds=config.max_rounds,
             patience=config.patience,
-            on_round=partial(_tell, listener=self.listener),
+            on_round=partial(_log_round, listener=self.listener),
             learning_rate_share=partial(learning_rate_share, config=config),
         )
 
     def _start(self, graph: ShardedGraph) -> Arrays:
-        """Item vectors before the first round, and what users' are projected from."""
+        """Arrays before the first round: items, and with start "spectral" users_from.
+
+        Both float32[items, d]; users start at R^ @ users_from, or at random where it is absent.
+        """
         config = self.config
         shape = (len(graph.items), config.dimension)
         if config.start == "random":
@@ -102,13 +111,17 @@ class LightGCN:
         spectrum = spectrum_of(graph, config, SYMMETRIC)
         return spectral_start(spectrum, graph, config)
 
-    def _final_vectors(
-        self, graph: ShardedGraph, rounds: Trainer, number: int
-    ) -> tuple[DataFrame, np.ndarray]:
-        """One exact propagation over all shards of the parameters after round `number`."""
+    def _propagate(
+        self, graph: ShardedGraph, rounds: Trainer, number: int, partition: DataFrame
+    ) -> FittedModel:
+        """The model of round `number`, its parameters propagated exactly over all shards.
+
+        In training the terms of other shards are those of the last exchange; here each layer is a
+        sum over all shards.
+        """
         first_users = rounds.shards(number).where("name = 'users'")
         n_layers = self.config.n_layers
-        scaling = Scaling(with_held_out=self.takes_in_validation)
+        scaling = Scaling(with_held_out=self.includes_validation)
         layers = [rounds.checkpoints.items(number)["items"]]
         kernel = partial(first_layers, scaling=scaling)
         with shipping(self.spark, {"V": layers[0]}) as shared:
@@ -119,18 +132,23 @@ class LightGCN:
         below = np.asarray(sum(layers[:-1]))
         is_cosine = self.config.similarity == "cosine"
         of_users = partial(final_users, scaling=scaling, n_layers=n_layers, is_cosine=is_cosine)
-        with shipping(self.spark, {"V": below}) as shared:
-            rows = user_rows(graph, of_users, shared, scaling.names, first_users)
-            users = stored(rows, self.work_dir)
         items = (below + layers[-1]) / (n_layers + 1)
-        return users, of_unit_length(items) if is_cosine else items
+        items = of_unit_length(items) if is_cosine else items
+        with shipping(self.spark, {"V": below}) as shared:
+            users = user_rows(graph, of_users, shared, scaling.names, first_users)
+            return fitted_vectors(
+                self.name, graph, users, items, work_dir=self.work_dir, partition=partition
+            )
 
     def _log(self, progress: Progress) -> DataFrame:
         return self.spark.createDataFrame(log_rows(self.name, progress), LOG_COLUMNS)
 
 
-def _tell(number: int, progress: Progress, *, listener: Listener) -> None:
-    """One line a round, while it goes on; the metric is of the round before."""
+def _log_round(number: int, progress: Progress, *, listener: Listener) -> None:
+    """Log a finished round and call the listener.
+
+    The metric is that of the round before: a round's parameters are measured in the next round.
+    """
     loss = float(np.mean([report["loss"] for report in progress.reports[number]]))
     metric_before = progress.metrics.get(number - 1)
     structlog.get_logger().info(
@@ -144,7 +162,7 @@ def _tell(number: int, progress: Progress, *, listener: Listener) -> None:
 
 
 def plan_of(config: TrainConfig, n_shards: int) -> EpochPlan:
-    """What a round does, from the settings."""
+    """The settings of a round; each of the n_shards measures its part of validation.users."""
     return EpochPlan(
         n_layers=config.n_layers,
         n_passes=config.passes_per_round,
@@ -170,22 +188,26 @@ def plan_of(config: TrainConfig, n_shards: int) -> EpochPlan:
 
 
 def learning_rate_share(number: int, config: TrainConfig) -> float:
-    """Of the learning rate in round `number`: 1, or from 1 along a half cosine towards 0."""
+    """Factor of the learning rate in round `number` (from 1).
+
+    1 with schedule "constant"; with "cosine" half a cosine from 1 in the first round towards 0.
+    """
     if config.schedule == "constant":
         return 1.0
     return (1 + math.cos(math.pi * (number - 1) / config.max_rounds)) / 2
 
 
 def spectral_start(spectrum: Spectrum, graph: ShardedGraph, config: TrainConfig) -> Arrays:
-    """Vectors whose products are the low-pass filter's scores, at the configured scale.
+    """First vectors whose dot products are the scores of the spectral model, up to their scale.
 
-    items: V s^1/2 d_i^1/2, users (projected from users_from): U s^1/2 with R^ = U s V'; each with
-    root mean square start_scale.
+    With R^ = U s V' (s: singular values) items start at V s^1/2 d_i^1/2 and users at U s^1/2, which
+    is R^ @ users_from for users_from = V s^-1/2. Both are scaled to root mean square start_scale.
+    Returns items and users_from, float32[items, d].
     """
     roots = np.maximum(spectrum.values, 1e-12) ** 0.25  # s^1/2, values being s^2
     items = spectrum.vectors * roots * np.sqrt(graph.items.degrees)[:, None]
     users_from = spectrum.vectors / roots
-    # U has orthonormal columns, so the users' sum of squares is the sum of s.
+    # U has orthonormal columns, so the sum of squares of U s^1/2 is the sum of s.
     users_rms = np.sqrt((roots**2).sum() / (graph.n_users * len(roots)))
     items_rms = np.sqrt(np.mean(items**2))
     return {
@@ -195,7 +217,10 @@ def spectral_start(spectrum: Spectrum, graph: ShardedGraph, config: TrainConfig)
 
 
 def first_layers(_: int, shard: Arrays, shared: Arrays, *, scaling: Scaling) -> Arrays:
-    """The shard's part of the items' layers 1 and 2; shard: users too, shared: V (layer 0)."""
+    """The shard's terms of the items' layers 1 and 2: layer_1, layer_2 float32[items, d].
+
+    shard: its matrix and users float32[users, d]; shared: V float32[items, d]; both layer 0.
+    """
     R = normalised(shard, shared, scaling)
     return {"layer_1": R.T @ shard["users"], "layer_2": R.T @ (R @ shared["V"])}
 
@@ -203,7 +228,11 @@ def first_layers(_: int, shard: Arrays, shared: Arrays, *, scaling: Scaling) -> 
 def final_users(
     shard: Arrays, shared: Arrays, *, scaling: Scaling, n_layers: int, is_cosine: bool = False
 ) -> np.ndarray:
-    """Mean of the users' layers; shared: V, the sum of the items' layers but the last."""
+    """Mean of the users' layers, float32[users, d]; of unit length if is_cosine.
+
+    shard: its matrix and users, layer 0; shared: V float32[items, d], the sum of all layers of the
+    items but the last: the users' layers 1 ... n add up to R^ times it.
+    """
     R = normalised(shard, shared, scaling)
     mean: np.ndarray = (shard["users"] + R @ shared["V"]) / (n_layers + 1)
     return of_unit_length(mean) if is_cosine else mean

@@ -15,7 +15,6 @@ from interest_graph.train.distributed.vectors import (
     fitted_vectors,
     project_users,
     spectrum_of,
-    stored,
 )
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.krylov import sharpened
@@ -29,10 +28,11 @@ from interest_graph.train.sharding.report import partition_frame, report_partiti
 class Spectral:
     """score(u, i) = (Du^-user_exponent R Di^-1/2 V V')_ui * d_i^popularity.
 
-    V holds the leading singular vectors of R^ = Du^-1/2 R Di^-1/2, d_i is an item's weighted
-    degree: the ideal low-pass half of GF-CF (Shen et al., "How Powerful is Graph Convolution for
-    Recommendation?", CIKM 2021), where popularity is 1/2. With sharpening that half of BSPM (Choi
-    et al., SIGIR 2023; sharpening.py). Users' vectors are the part left of V', items' the rest.
+    V [items, d]: the leading singular vectors of R^ = Du^-1/2 R Di^-1/2; d_i: weighted degree of
+    the item. This is the ideal low-pass filter of GF-CF (Shen et al., "How Powerful is Graph
+    Convolution for Recommendation?", CIKM 2021), with popularity = 1/2 there; with sharpening, that
+    of BSPM (Choi et al., SIGIR 2023; `sharpened` in kernels/krylov.py). Vectors: of users
+    Du^-user_exponent R Di^-1/2 V, of items d_i^popularity V_i.
     """
 
     spark: SparkSession
@@ -41,15 +41,18 @@ class Spectral:
     name: str = "spectral"
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
-        """Fit to the edges and the validation pairs: nothing is chosen on the latter."""
+        """Fit to edges and validation pairs together: no setting is chosen on the latter.
+
+        Raises ConfigError when a shard needs more than train.worker_mb, TrainingError with no edge.
+        """
         settings = self.config.spectral
         dimension = settings.dimension or self.config.dimension
         config = self.config.model_copy(update={"dimension": dimension})
         costs = product_costs(dimension)
         graph = partition(edges, validation, config, costs)
         try:
-            balance = report_partition(graph, costs)
-            balance.require_memory(config.worker_mb)
+            report = report_partition(graph, costs)
+            report.require_memory(config.worker_mb)
             scaling = Scaling(with_held_out=True)
             spectrum = spectrum_of(graph, config, scaling)
             items = sharpened(
@@ -60,9 +63,10 @@ class Spectral:
             of_users = replace(scaling, user=-settings.user_exponent)
             kernel = partial(project_users, scaling=of_users)
             with shipping(self.spark, {"Y": spectrum.vectors}) as shared:
-                rows = user_rows(graph, kernel, shared, of_users.names)
-                users = stored(rows, self.work_dir)
-            shards = partition_frame(graph, balance)
-            return fitted_vectors(self.name, graph, users, items, partition=shards)
+                users = user_rows(graph, kernel, shared, of_users.names)
+                shards = partition_frame(graph, report)
+                return fitted_vectors(
+                    self.name, graph, users, items, work_dir=self.work_dir, partition=shards
+                )
         finally:
             graph.release()

@@ -1,9 +1,10 @@
-"""Groups of items and users that belong together, in an order where neighbours are alike.
+"""Communities of items and users, numbered so that similar communities have near numbers.
 
-No Spark here. Dhillon, "Co-clustering documents and words using bipartite spectral graph
-partitioning", KDD 2001: the leading singular vectors of R^ place items and users in one space,
-where directions are communities (rows of unit length as in Ng, Jordan and Weiss, "On spectral
-clustering", NeurIPS 2001). Here by repeated bisection, so that the groups have an order.
+No Spark here. Spectral co-clustering (Dhillon, "Co-clustering documents and words using bipartite
+spectral graph partitioning", KDD 2001): the leading singular vectors of R^ embed items and users in
+one space, in which communities are directions; rows are scaled to unit length as in Ng, Jordan and
+Weiss, "On spectral clustering", NeurIPS 2001. Groups are found by repeated bisection, which gives
+them their order.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from interest_graph.arrays import Arrays
 from interest_graph.train.kernels.ranking import of_unit_length
 from interest_graph.train.kernels.sparse import normalised
 
-_STEPS = 10  # of 2-means in a bisection: later ones move few items
+_ITERATIONS = 10  # of 2-means in a bisection: later ones move few items
 
 
 def group_centres(vectors: np.ndarray, masses: np.ndarray, n_groups: int) -> np.ndarray:
-    """Split the items into groups of about equal mass; float32[groups, d], unit rows, in order.
+    """Split the items into at most n_groups groups of about equal mass; returns their centres.
 
-    vectors: float32[items, d], rows of any length; masses: float64[items]. The heaviest group is
-    split in two until there are n_groups, or none can be split. Groups that were split last are
-    next to each other.
+    vectors: float32[items, d], of which only the direction counts; masses: float64[items]. The
+    heaviest group is split in two until there are n_groups or no group can be split; the halves
+    take its place in the order. Returns float32[groups, d], rows of unit length.
     """
     places = of_unit_length(vectors)
     groups = [np.flatnonzero(masses > 0)]
@@ -32,7 +33,7 @@ def group_centres(vectors: np.ndarray, masses: np.ndarray, n_groups: int) -> np.
         members = groups[heaviest]
         side = _bisect(places[members], masses[members])
         if side is None:
-            weights[heaviest] = 0.0  # all alike: stays whole
+            weights[heaviest] = 0.0  # its items have one direction: never tried again
             continue
         halves = [members[~side], members[side]]
         groups[heaviest : heaviest + 1] = halves
@@ -42,24 +43,27 @@ def group_centres(vectors: np.ndarray, masses: np.ndarray, n_groups: int) -> np.
 
 
 def nearest_group(shard: Arrays, shared: Arrays) -> np.ndarray:
-    """The group of each of the shard's users: float32[users, 1].
+    """The number of the group nearest to each user of the shard: float32[users, 1].
 
-    shared: V float32[items, d], whose projection R^ @ V places the users; centres as from
-    `group_centres`.
+    A user's vector is its row of R^_s V. shared: V float32[items, d]; centres float32[groups, d] as
+    from `group_centres`.
     """
     users: np.ndarray = normalised(shard, shared) @ shared["V"]
-    # A user's length changes no comparison between unit centres.
+    # Users need no scaling: a user's length does not change which unit centre is nearest.
     nearest: np.ndarray = (users @ shared["centres"].T).argmax(axis=1)
     return nearest.astype(np.float32)[:, None]
 
 
 def _bisect(places: np.ndarray, masses: np.ndarray) -> np.ndarray | None:
-    """Which of two groups each place is in, by 2-means from the widest direction; None if alike."""
+    """Divide unit vectors in two groups by 2-means, started along their direction of most variance.
+
+    Returns bool[n], true for the second group; None when one group would be empty.
+    """
     spread = places - masses @ places / masses.sum()
     widest = np.linalg.eigh((spread * masses[:, None]).T @ spread)[1][:, -1]
     # The sign of an eigenvector is arbitrary, and with it the order of the halves.
     side = spread @ (widest * np.sign(widest[np.abs(widest).argmax()])) > 0
-    for _ in range(_STEPS):
+    for _ in range(_ITERATIONS):
         if side.all() or not side.any():
             return None
         centres = of_unit_length(np.stack([masses[half] @ places[half] for half in (~side, side)]))

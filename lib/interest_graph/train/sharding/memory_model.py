@@ -1,4 +1,7 @@
-"""What memory a worker needs for a shard, and how many shards a budget asks for. No Spark here."""
+"""Memory that a worker needs for a shard, and the number of shards for a memory budget.
+
+No Spark here.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,26 @@ from dataclasses import dataclass
 
 from interest_graph.errors import ConfigError
 
-# A Python worker's peak on a graph of next to nothing, measured: with torch, and with SciPy alone.
+# Peak of a Python worker on a tiny graph, measured: with torch, and with SciPy alone.
 _TORCH_WORKER_MB, _SCIPY_WORKER_MB = 750, 200
-# A matrix entry: number and weight, both ways, as received, scaled and on the device.
+# An edge: item number and weight, in the matrix and its transpose, received, scaled, on the device.
 _EDGE_BYTES = 40
-# Five whole numbers each while candidates are drawn and compared with what their users have.
+# A candidate: five int64 while it is drawn and looked up among the user's items.
 _CANDIDATE_BYTES = 40
-# A user's id as text, as a Python string and in Arrow.
+# A user id: as a Python string and in Arrow.
 _ID_BYTES = 200
-# Arrays of one row a vertex that live at the same time.
+# Arrays [users, d] and [items, d] that exist at the same time.
 _TRAINED_USER_ARRAYS, _TRAINED_ITEM_ARRAYS = 9, 14  # parameters, moments, gradients, sums
 _MULTIPLIED_USER_ARRAYS, _MULTIPLIED_ITEM_ARRAYS = 3, 6  # factors, products, their packed copies
-# The part of what is free that shards are planned to fill: they are of about equal size.
+# Share of the free memory that shards are planned to use; the rest is for shards above the mean.
 _FILL = 0.9
 
 
 @dataclass(frozen=True)
 class Costs:
-    """A worker's memory: bytes for each user and edge of its shard and each item there is.
+    """A worker's memory: bytes for each user and edge of its shard, and for each item of the graph.
 
-    idle_mb: what it takes before there is any of them.
+    idle_mb: MiB of a worker without data.
     """
 
     user: float
@@ -35,17 +38,17 @@ class Costs:
     idle_mb: float = 0.0
 
     def shard_bytes(self, n_users: float, n_edges: float) -> float:
-        """What grows with the shard."""
+        """Bytes for a shard's users and edges, without what every worker needs alike."""
         return n_users * self.user + n_edges * self.edge
 
     def worker_mb(self, n_users: float, n_edges: float, n_items: int) -> float:
-        """Memory that a worker is expected to need for such a shard, in MiB."""
+        """Expected peak memory of a worker in MiB; n_items: of the whole graph."""
         return self.idle_mb + (self.shard_bytes(n_users, n_edges) + n_items * self.item) / 2**20
 
 
 @dataclass(frozen=True)
 class GraphSize:
-    """Users, edges and items of a graph, and the edges of the user with the most."""
+    """Counts of users, edges and items of a graph; most_edges: of the user with the most edges."""
 
     n_users: int
     n_edges: int
@@ -56,9 +59,10 @@ class GraphSize:
 def training_costs(
     dimension: int, n_layers: int, *, n_candidates: int = 1, batch_size: int = 0
 ) -> Costs:
-    """Of LightGCN: vectors of users and items with moments, gradients and layers.
+    """Costs of training LightGCN: vectors of users and items, Adam's moments, gradients, layers.
 
-    n_candidates: drawn for every edge of a pass; a step copies the vectors of a batch's.
+    dimension: of a vector. n_candidates: negatives drawn for each edge before a pass; the vectors
+    of those of one mini-batch (batch_size edges) are copied.
     """
     vector = 4 * dimension
     return Costs(
@@ -70,7 +74,7 @@ def training_costs(
 
 
 def product_costs(dimension: int) -> Costs:
-    """Of products with R^ alone."""
+    """Costs of products of R^ with matrices of `dimension` columns, as the spectral model needs."""
     vector = 4 * dimension
     return Costs(
         user=_ID_BYTES + vector * _MULTIPLIED_USER_ARRAYS,
@@ -81,10 +85,10 @@ def product_costs(dimension: int) -> Costs:
 
 
 def shards_needed(size: GraphSize, costs: Costs, budget_mb: float) -> int:
-    """The fewest shards whose workers keep the budget.
+    """The smallest number of shards for which no worker needs more than budget_mb (MiB).
 
-    Raises ConfigError when no number does: every worker holds vectors of all items, and a user's
-    edges stay together.
+    Raises ConfigError when no number is enough, because every worker holds the vectors of all items
+    and all edges of at least one user.
     """
     free = (budget_mb - costs.worker_mb(0, 0, size.n_items)) * 2**20
     largest_user = costs.shard_bytes(1, size.most_edges)

@@ -1,4 +1,4 @@
-"""How evenly the shards are cut, how much they share, and what memory a worker will need."""
+"""Report on a partition: sizes of the shards, items that they share, memory of their workers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PARTITION_COLUMNS = """
     shard_id INT, n_users BIGINT, n_edges BIGINT, n_items BIGINT, expected_mb DOUBLE,
     imbalance DOUBLE, replication DOUBLE, shared_edges DOUBLE, n_hubs BIGINT, hubs ARRAY<STRING>"""
 
-# An item that this share of all users know is in every shard, whatever the order.
+# A hub is an item of at least this share of all users: it is in every shard however users are cut.
 _HUB_SHARE = 0.1
 _LISTED_HUBS = 20
 
 
 @dataclass(frozen=True)
 class ShardSize:
-    """A shard's users, edges and distinct items."""
+    """Counts of a shard's users, edges and distinct items."""
 
     shard_id: int
     n_users: int
@@ -36,35 +36,37 @@ class ShardSize:
 
 @dataclass(frozen=True)
 class PartitionReport:
-    """The partition of a graph into shards.
+    """How even the shards of a graph are and how much they overlap.
 
-    No edge is cut: a user's edges stay together, what is shared are items. costs: of the work that
-    the shards are for; shared_edges: share of the edges whose item lies in several shards;
-    hubs: the items that a tenth of all users know or more, best known first.
+    A user's edges are all in one shard, so shards overlap in items only. n_items: of the graph;
+    costs: memory needed by the model that uses the shards; shared_edges: fraction of the edges
+    whose item is in two or more shards; n_hubs: number of the items that at least a tenth of all
+    users have; hubs: ids of the first 20 of them, most users first.
     """
 
     shards: tuple[ShardSize, ...]
     n_items: int
     costs: Costs
     shared_edges: float = 0.0
+    n_hubs: int = 0
     hubs: tuple[str, ...] = ()
 
     @property
     def replication(self) -> float:
-        """Shards that an item is in, on average."""
+        """Number of shards that an item is in, on average over the items."""
         return sum(shard.n_items for shard in self.shards) / self.n_items
 
     @property
     def imbalance(self) -> float:
-        """Bytes of the largest shard by the mean; 1 is perfect."""
+        """Bytes of the largest shard divided by the mean; 1 when all are equal."""
         return max(self._relative(shard) for shard in self.shards)
 
     def worker_mb(self, shard: ShardSize) -> float:
-        """Memory that a worker is expected to need for the shard, in MiB."""
+        """Expected peak memory of the shard's worker, in MiB."""
         return self.costs.worker_mb(shard.n_users, shard.n_edges, self.n_items)
 
     def require_memory(self, budget_mb: float) -> None:
-        """Raise ConfigError when a shard would not fit its worker."""
+        """Raise ConfigError when a shard's worker would need more than budget_mb (MiB)."""
         largest = max(self.shards, key=self.worker_mb)
         needed = self.worker_mb(largest)
         if needed > budget_mb:
@@ -75,8 +77,8 @@ class PartitionReport:
             )
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """Rows of PARTITION_COLUMNS: one a shard, and one of the whole, whose shard_id is -1."""
-        hubs = len(self.hubs), list(self.hubs[:_LISTED_HUBS])
+        """Rows of PARTITION_COLUMNS: one a shard, and one with shard_id -1 for the whole graph."""
+        hubs = self.n_hubs, list(self.hubs)
         whole = ShardSize(
             shard_id=-1,
             n_users=sum(shard.n_users for shard in self.shards),
@@ -98,7 +100,7 @@ class PartitionReport:
 
 
 def report_partition(graph: ShardedGraph, costs: Costs) -> PartitionReport:
-    """Count each shard's users, edges and items, and the items that shards share; two jobs."""
+    """Count each shard's users, edges and items, and what shards have in common; two Spark jobs."""
     with shipping(graph.spark, {}) as nothing:
         counted = run_on_shards(graph, _count, nothing, ["indptr", "items"])
         is_size = F.col("name") == "size"
@@ -106,29 +108,35 @@ def report_partition(graph: ShardedGraph, costs: Costs) -> PartitionReport:
         counts = item_sums(counted.where(~is_size))
     by_id = [(shard_id, np.frombuffer(size, np.int64).tolist()) for shard_id, size in sorted(sizes)]
     known, n_shards = counts["n_edges"], counts["n_shards"]
+    hubs = _hubs(graph, known)
     return PartitionReport(
         shards=tuple(ShardSize(shard_id, *size) for shard_id, size in by_id),
         n_items=len(graph.items),
         costs=costs,
         shared_edges=float(known[n_shards > 1].sum() / known.sum()),
-        hubs=_hubs(graph, known),
+        n_hubs=len(hubs),
+        hubs=graph.items.ids_of(hubs[:_LISTED_HUBS].tolist()),
     )
 
 
-def partition_frame(graph: ShardedGraph, balance: PartitionReport) -> DataFrame:
-    """The balance as PARTITION_COLUMNS."""
-    return graph.spark.createDataFrame(balance.rows(), PARTITION_COLUMNS)
+def partition_frame(graph: ShardedGraph, report: PartitionReport) -> DataFrame:
+    """The report as a frame of PARTITION_COLUMNS."""
+    return graph.spark.createDataFrame(report.rows(), PARTITION_COLUMNS)
 
 
-def _hubs(graph: ShardedGraph, n_users: np.ndarray) -> tuple[str, ...]:
-    """n_users: of each item."""
+def _hubs(graph: ShardedGraph, n_users: np.ndarray) -> np.ndarray:
+    """Numbers of the hubs, most users first; n_users: float32[items], users of each item."""
     best_known = np.argsort(-n_users, kind="stable")
-    hubs = best_known[n_users[best_known] >= _HUB_SHARE * graph.n_users]
-    return tuple(graph.items.ids[item] for item in hubs)
+    hubs: np.ndarray = best_known[n_users[best_known] >= _HUB_SHARE * graph.n_users]
+    return hubs
 
 
 def _count(_: int, shard: Arrays, shared: Arrays) -> Arrays:
-    """By item its edges in the shard and whether it has any; the shard's ShardSize but its id."""
+    """Arrays to sum over shards, and the shard's own size.
+
+    n_edges float32[items], of each item in this shard; n_shards float32[items], 1 where the item is
+    in it; size int64[3], the users, edges and items of ShardSize.
+    """
     n_edges = np.bincount(shard["items"], minlength=len(shared["degrees"])).astype(np.float32)
     size = [len(shard["indptr"]) - 1, len(shard["items"]), np.count_nonzero(n_edges)]
     return {

@@ -1,1 +1,1 @@
-"""Settings chosen on held-out pairs."""
+"""Settings and ensemble weights chosen by NDCG on held-out pairs."""

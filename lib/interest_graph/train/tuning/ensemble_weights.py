@@ -1,4 +1,4 @@
-"""Weights of a blend of score sources, learnt on held-out pairs. No Spark in here."""
+"""Weights of a sum of several models' scores, learnt on held-out pairs. No Spark here."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from interest_graph.train.kernels.ranking import Codes, Floats, blocks_of, ndcg, top_items
+from interest_graph.largest import largest_columns
+from interest_graph.train.kernels.ranking import Codes, Floats, blocks_of, ndcg
 
 Score = Callable[[Codes], Floats]
 Weights = npt.NDArray[np.float64]
 
-_BAGS = 8  # samples of the users; each chooses on its own
-_CHOICES = 15  # sources that a bag adds up, one after the other
-_LEAST_SHARE = 0.05  # of the sum; a source below it is not worth fitting
-_POOL_FACTOR = 5  # candidates of a source, in list lengths
+_BAGS = 8  # bootstrap samples of the users; the selection is repeated on each
+_CHOICES = 15  # additions in a selection; a source may be added several times
+_MIN_SHARE = 0.05  # a source with a smaller share of the sum gets weight 0 and is not fitted
+_POOL_FACTOR = 5  # each source's best _POOL_FACTOR * k items are candidates
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Each user's candidates: the best unseen items of every source.
+    """Each user's candidates, the best unseen items of every source, with all sources' scores.
 
-    scores: float32 [n_sources, n_users, width], -inf where a place is empty;
-    relevant: bool [n_users, width]; n_relevant: held-out pairs of each user, known items or not.
+    scores: float32 [n_sources, n_users, width], -inf where a candidate repeats another or is seen;
+    relevant: bool [n_users, width], true for held-out items; n_relevant: int64 [n_users], held-out
+    pairs of each user, also of items that no source can score.
     """
 
     scores: Floats
@@ -33,20 +35,20 @@ class Pool:
     n_relevant: Codes
 
     def ndcg(self, weights: Sequence[float] | Weights, k: int) -> float:
-        """Mean NDCG@k of the users when the weighted sum of the sources ranks the candidates."""
+        """Mean NDCG@k over the users, with candidates ranked by the weighted sum of the scores."""
         total = np.zeros(self.relevant.shape, dtype=np.float32)
         for weight, scores in zip(weights, self.scores, strict=True):
             if weight > 0:
                 total += np.float32(weight) * scores
-        hits = np.take_along_axis(self.relevant, top_items(total, k), axis=1)
+        hits = np.take_along_axis(self.relevant, largest_columns(total, k), axis=1)
         return float(ndcg(hits, self.n_relevant).mean())
 
     def of_users(self, rows: Codes) -> Pool:
-        """The pool of the users in these rows."""
+        """The pool restricted to the users in these rows; rows may repeat."""
         return Pool(self.scores[:, rows], self.relevant[rows], self.n_relevant[rows])
 
     def deviations(self) -> Weights:
-        """Mean standard deviation of each source's scores among a user's candidates."""
+        """Mean over users of the standard deviation of a source's scores; float64 [n_sources]."""
         filled = np.isfinite(self.scores)
         spread = np.std(self.scores, axis=2, where=filled, dtype=np.float64).mean(axis=1)
         return np.asarray(np.maximum(spread, 1e-12), dtype=np.float64)
@@ -60,9 +62,10 @@ def pool_of(
     users: Codes,
     k: int,
 ) -> Pool:
-    """The candidates of `users`, enough to rank lists of length k.
+    """Gather the candidates of `users` for lists of length k: the best unseen items of each source.
 
-    sources: rows of users -> scores [n_users, n_items]; seen, held_out: [n_users, n_items].
+    sources: functions from rows of users to scores float32 [n_users, n_items]; seen, held_out:
+    [n_users, n_items]; n_held_out: held-out pairs of every user; users: rows.
     """
     parts = [_block_pool(sources, seen, held_out, block, k) for block in blocks_of(users)]
     return Pool(
@@ -73,12 +76,12 @@ def pool_of(
 
 
 def learn_weights(pool: Pool, k: int, seed: int = 0) -> Weights:
-    """Weights >= 0 of the sources that rank the pool's users well.
+    """Weights >= 0 of the sources, float64 [n_sources], with a high NDCG@k of the weighted sum.
 
     Bagged ensemble selection (Caruana et al., Ensemble selection from libraries of models, ICML
-    2004): a bag adds, again and again, the source that gains most NDCG@k on a sample of the users;
-    the mean of the bags is far less of a chance result than the best weights of any one sample.
-    Shares are in units of each source's deviation; the weights returned include that scaling.
+    2004): on a bootstrap sample of the users, add again and again the source that raises NDCG@k
+    most; average the counts over samples, because those of one sample overfit it. Sources are added
+    as scores divided by their standard deviation; the weights returned include that division.
     """
     rng = np.random.default_rng(seed)
     scales = 1.0 / pool.deviations()
@@ -87,12 +90,12 @@ def learn_weights(pool: Pool, k: int, seed: int = 0) -> Weights:
         _select(pool.of_users(rng.integers(n_users, size=n_users)), scales, k) for _ in range(_BAGS)
     ]
     shares = np.mean(bags, axis=0)
-    shares[shares < _LEAST_SHARE] = 0.0
+    shares[shares < _MIN_SHARE] = 0.0
     return np.asarray(shares * scales, dtype=np.float64)
 
 
 def _select(pool: Pool, scales: Weights, k: int) -> Weights:
-    """Shares of the sources in the best of the sums that grow source by source; they sum to 1."""
+    """Add the best source _CHOICES times; returns the shares (sum 1) where NDCG was highest."""
     one_more = np.eye(len(scales))
     counts, best, best_shares = np.zeros(len(scales)), -1.0, np.zeros(len(scales))
     for _ in range(_CHOICES):
@@ -117,7 +120,7 @@ def _block_pool(
         table = np.asarray(score(block), dtype=np.float32)
         table[known] = -np.inf
         tables.append(table)
-    found = np.hstack([top_items(table, _POOL_FACTOR * k) for table in tables])
+    found = np.hstack([largest_columns(table, _POOL_FACTOR * k) for table in tables])
     found.sort(axis=1)
     repeated = np.zeros(found.shape, dtype=bool)
     repeated[:, 1:] = found[:, 1:] == found[:, :-1]

@@ -1,4 +1,4 @@
-"""A graph divided for the trials of a study: what they are fitted to, and what judges them."""
+"""Nested hold-out: edges that the trials of a study are fitted to, and edges that compare them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from interest_graph.train.tuning.validation import rank_held_out
 
 @dataclass(frozen=True)
 class NestedHoldout:
-    """The pairs of a graph: user_id, item_id, weight, cached.
+    """The edges of a graph, split twice: frames of user_id, item_id, weight, cached.
 
-    known, held_out: no trial is fitted to the held-out pairs, which decide. fit_edges, validation:
-    the known pairs, once more divided, for early stopping and blend weights within a trial.
+    held_out: compares the trials and is never fitted to; known: all other edges. fit_edges,
+    validation: `known` split again, for early stopping and blend weights within a trial.
     """
 
     known: DataFrame
@@ -30,7 +30,7 @@ class NestedHoldout:
 
 @contextmanager
 def nest_holdout(edges: DataFrame, config: TrainConfig) -> Iterator[NestedHoldout]:
-    """The edges divided by train.validation.fraction and train.seed, while the block runs."""
+    """Split edges twice, by train.validation.fraction and train.seed; cached within the block."""
     fraction, seed = config.validation.fraction, config.seed
     known, held_out = hold_out_edges(edges, fraction, seed)
     fit_edges, validation = hold_out_edges(known, fraction, seed)
@@ -43,7 +43,6 @@ def nest_holdout(edges: DataFrame, config: TrainConfig) -> Iterator[NestedHoldou
 
 
 def held_out_ndcg(fitted: FittedModel, pairs: NestedHoldout, config: TrainConfig) -> float:
-    """NDCG at train.validation.k on the held-out pairs; the model is let go."""
+    """NDCG at train.validation.k on the held-out pairs."""
     ranking = rank_held_out([fitted], pairs.known, pairs.held_out, config.validation, config.seed)
-    fitted.release()
     return ranking.trials[0].metric

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,9 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import URL
 
 from interest_graph.config import Range, TuneConfig
-from interest_graph.errors import ConflictError, TrainingError
+from interest_graph.errors import TrainingError
+from interest_graph.folders import Folder
+from interest_graph.train.tuning.study_file import StudyFile, open_study_file
 
 COMPLETE, PRUNED, FAILED, INTERRUPTED = "complete", "pruned", "failed", "interrupted"
 
@@ -62,7 +62,7 @@ class Draw:
         self.settings = {name: _suggest(trial, name, values) for name, values in space.items()}
 
     def report(self, number: int, metric: float) -> None:
-        """Tell the metric after round `number`; raises PrunedTrial to end a hopeless trial."""
+        """Record the metric after round `number`; raises PrunedTrial to end the trial early."""
         self.trial.report(metric, number)
         if self.trial.should_prune():
             raise PrunedTrial(f"below the median after round {number}")
@@ -75,24 +75,25 @@ class Study:
     it had not been interrupted: an interrupted trial keeps its row, and its place is drawn again.
     """
 
-    def __init__(self, path: Path, name: str, config: TuneConfig) -> None:
+    def __init__(self, file: StudyFile, config: TuneConfig) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._config = config
-        url = URL.create("sqlite", database=str(path)).render_as_string()
+        self._config, self._file = config, file
+        url = URL.create("sqlite", database=str(file.path)).render_as_string()
         self._storage = optuna.storages.RDBStorage(url)
         self._study = optuna.create_study(
             storage=self._storage,
-            study_name=name,
+            study_name=file.study,
             direction="maximize",
             load_if_exists=True,
             pruner=_pruner(config),
         )
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
             self._finish_left(trial)
+        file.keep()
 
     @property
     def n_finished(self) -> int:
-        """Trials that came to an end of their own."""
+        """Number of trials that have ended, without those that were interrupted."""
         counts = self.counts()
         return counts.total() - counts[INTERRUPTED]
 
@@ -101,17 +102,20 @@ class Study:
         return Counter(tried.outcome.state for tried in self.tried())
 
     def draw(self) -> Draw:
-        """The next settings to try."""
+        """The next settings to try. Raises ConflictError, as `finish` does."""
         place = self.n_finished
         seed = int(np.random.SeedSequence([self._config.seed, place]).generate_state(1)[0])
         self._study.sampler = optuna.samplers.TPESampler(seed=seed)
-        return Draw(self._study.ask(), place, self._config.space)
+        draw = Draw(self._study.ask(), place, self._config.space)
+        self._file.keep()  # so that a trial that is killed is known
+        return draw
 
     def finish(self, draw: Draw, outcome: Outcome) -> None:
-        """Record how the trial ended."""
+        """Record how the trial ended. Raises ConflictError when another process took the study."""
         # Facts first: once a trial has ended its record cannot be changed.
         draw.trial.set_user_attr(_OUTCOME, vars(outcome))
         self._study.tell(draw.trial, outcome.metric, state=_STATES[outcome.state])
+        self._file.keep()
 
     def tried(self) -> list[Tried]:
         """All trials that have ended, in order."""
@@ -132,12 +136,12 @@ class Study:
         raise TrainingError(problem)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file of the study."""
         self._storage.remove_session()
         self._storage.engine.dispose()
 
     def _finish_left(self, trial: FrozenTrial) -> None:
-        """End what a killed process left running: as it recorded, or as interrupted."""
+        """End a trial that a killed process left running: as recorded, else as interrupted."""
         outcome = Outcome(**trial.user_attrs.get(_OUTCOME, {"state": INTERRUPTED}))
         study_id = self._storage.get_study_id_from_name(self._study.study_name)
         number = self._storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
@@ -146,19 +150,15 @@ class Study:
 
 
 @contextmanager
-def open_study(folder: Path, name: str, config: TuneConfig) -> Iterator[Study]:
+def open_study(folder: Folder, name: str, config: TuneConfig) -> Iterator[Study]:
     """The study in the folder, made when absent, for one process at a time.
 
     Trials that a killed process left unfinished are marked as interrupted. Raises ConflictError
-    while another process works on the study.
+    while another process works on the study: at once where the folder is local, elsewhere in the
+    process that comes to its next trial after the other began.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "study.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it at a kill
-        except OSError:
-            raise ConflictError(f"study {name}: another process works on it") from None
-        study = Study(folder / "study.db", name, config)
+    with open_study_file(folder, name) as file:
+        study = Study(file, config)
         try:
             yield study
         finally:

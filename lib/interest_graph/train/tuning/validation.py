@@ -1,6 +1,7 @@
-"""Fitted models side by side in one worker, which ranks held-out pairs with each and with blends.
+"""NDCG of fitted models on held-out pairs, and the weights of their best sum, in one worker.
 
-The worker receives rows of all kinds in one frame, because a task has one input.
+A Spark task has one input, so the pairs, vectors and item-item weights reach the worker as rows of
+one frame, told apart by `kind`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from interest_graph.train.kernels.matrix import Interactions, codes_of, interact
 from interest_graph.train.kernels.ranking import Codes, Floats
 from interest_graph.train.tuning.ensemble_weights import Score, learn_weights, pool_of
 
-# Rows are kind, source (number of the model), a, b (ids), weight, vector; these are the kinds.
+# Values of `kind`. The other columns: source (number of the model), a and b (ids), weight, vector.
 _ITEM, _PAIR, _HELD_OUT, _USER_VECTOR, _ITEM_VECTOR, _ITEM_WEIGHT = range(6)
 _RESULT_COLUMNS = "source INT, weight DOUBLE, metric DOUBLE, seconds DOUBLE, peak_memory_mb DOUBLE"
 _RESULT_SCHEMA = pa.schema(
@@ -38,9 +39,10 @@ _BLEND = -1
 
 @dataclass(frozen=True)
 class Ranking:
-    """How the sources rank the held-out pairs.
+    """Result of ranking held-out pairs with several models (sources).
 
-    weights: of each source in the best blend; trials: the sources in order, then the blend.
+    weights: of each source in the weighted sum with the best NDCG; trials: NDCG of each source in
+    order, and last that of the weighted sum.
     """
 
     weights: tuple[float, ...]
@@ -54,9 +56,11 @@ def rank_held_out(
     validation: ValidationConfig,
     seed: int,
 ) -> Ranking:
-    """NDCG of each source on the held-out pairs of a sample of users, and the best blend's weights.
+    """NDCG of each source on the held-out pairs of a sample of users, and weights of their sum.
 
-    The sources must have been fitted without the held-out pairs.
+    edges, held_out: user_id, item_id, weight. The sources must be fitted to `edges` alone.
+    validation: k, and the number of users to sample. Raises TrainingError when no user with
+    held-out pairs has edges.
     """
     sample = _sample_users(held_out, validation.users, seed)
     frames = _pair_rows(edges, held_out, sample)
@@ -78,7 +82,7 @@ def rank_held_out(
 
 
 def _sample_users(held_out: DataFrame, at_most: int, seed: int) -> DataFrame:
-    """user_id of at most so many users, the same for the same seed."""
+    """user_id of at most `at_most` users with held-out pairs; the seed decides which."""
     users = held_out.select("user_id").distinct()
     return users.orderBy(F.xxhash64("user_id", F.lit(seed)), "user_id").limit(at_most)
 
@@ -154,7 +158,7 @@ def _interactions(table: pa.Table) -> Interactions:
 
 
 def _score_of(table: pa.Table, number: int, interactions: Interactions) -> Score:
-    """The model's score function: rows of users -> float32 [n_users, n_items]."""
+    """The score function of source `number`: rows of users -> float32 [n_users, n_items]."""
     own = table.filter(pc.equal(table["source"], number))
     users = _vectors(_of_kind(own, _USER_VECTOR), interactions.users)
     items = _vectors(_of_kind(own, _ITEM_VECTOR), interactions.items)
@@ -172,7 +176,7 @@ def _score_of(table: pa.Table, number: int, interactions: Interactions) -> Score
 
 
 def _vectors(rows: pa.Table, ids: pa.Array) -> Floats:
-    """The vectors by code of their ids: float32 [len(ids), d]; d is 0 where there are none."""
+    """Vectors in the order of `ids`, zeros if missing: float32 [len(ids), d], d = 0 if empty."""
     if not rows.num_rows:
         return np.zeros((len(ids), 0), dtype=np.float32)
     flat = pc.list_flatten(rows["vector"]).to_numpy().astype(np.float32)
@@ -194,7 +198,7 @@ LOG_COLUMNS = """
 
 @dataclass(frozen=True)
 class Trial:
-    """Candidate number `trial` (from 0): NDCG, wall time and peak resident memory of the worker."""
+    """Metrics of one candidate: number from 0, NDCG, wall time, the worker's peak memory (RSS)."""
 
     trial: int
     metric: float
@@ -203,7 +207,7 @@ class Trial:
 
 
 def log_of(spark: SparkSession, model: str, trials: Sequence[Trial]) -> DataFrame | None:
-    """The trials as rows of model.training_log, a trial being a round; None without trials."""
+    """Rows of model.training_log without model_run, numbered by trial; None without trials."""
     if not trials:
         return None
     rows = [(model, t.trial + 1, -1, None, t.metric, t.seconds, t.peak_memory_mb) for t in trials]

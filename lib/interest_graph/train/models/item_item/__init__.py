@@ -1,1 +1,1 @@
-"""Item-item models: one recipe each on a common base."""
+"""Models of item-item weights: a kernel and its settings each, run by one common class."""

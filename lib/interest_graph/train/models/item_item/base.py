@@ -1,4 +1,8 @@
-"""Models whose item-item weights come from all edges at once, in workers within a byte budget."""
+"""Models whose item-item weights are computed from the whole user-item matrix in one worker.
+
+Where the kernel allows, several workers compute the weights of a part of the items each; every one
+of them still holds the whole matrix, so train.worker_mb limits the size of the graph.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,7 @@ from interest_graph.config.models import ValidationConfig
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import TrainingError
 from interest_graph.partition_keys import keys_of_partitions
+from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges, with_validation
 from interest_graph.train.fitted import ITEM_WEIGHT_COLUMNS, FittedModel
 from interest_graph.train.kernels.item_item import ITEMS_PER_BLOCK
@@ -27,18 +32,19 @@ from interest_graph.train.kernels.matrix import Interactions, read_interactions,
 from interest_graph.train.kernels.ranking import mean_ndcg, sample_users
 from interest_graph.train.tuning.validation import TRIAL_COLUMNS, Trial, log_of
 
-# (R, items, **settings) -> weights, one row for each of the items.
+# (R, items, **settings) -> weights [len(items), n_items]; see kernels/item_item.py.
 Kernel = Callable[..., sparse.csr_matrix]
 KernelSettings = Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a worker computes weights from the whole matrix R.
+    """How a worker computes item-item weights from the whole matrix R.
 
-    kernel: of item_item.py; rows: whether it returns rows of the src or of the dst items;
-    bytes_needed: peak of one worker for a graph of that size; is_divisible: whether several workers
-    may take a part of the items each.
+    kernel: a function of kernels/item_item.py; rows: whether a row of its result belongs to a src
+    item (of the history) or a dst item (scored); bytes_needed: peak memory of one worker for a
+    graph of a given size; is_divisible: whether a call can be limited to some items, so that
+    several workers share the work.
     """
 
     kernel: Kernel
@@ -49,7 +55,11 @@ class Recipe:
     def weights(
         self, matrix: sparse.csr_matrix, part: int, n_parts: int, settings: KernelSettings
     ) -> sparse.csr_matrix:
-        """W [src, dst] with the weights of every n_parts-th item from number `part` on."""
+        """Compute the weights of the items part, part + n_parts, part + 2 n_parts ...
+
+        matrix: float32 [n_users, n_items]. Returns W float32 [n_items src, n_items dst], empty for
+        the other items.
+        """
         n_items = matrix.shape[1]
         items = np.arange(part, n_items, n_parts)
         cells = self.kernel(matrix, items, **settings).tocoo()
@@ -59,17 +69,21 @@ class Recipe:
 
 
 def blockwise_bytes(counts: EdgeCounts, *, kept: int, bytes_per_edge: int = 150) -> float:
-    """Edges as ids and as matrices, one block of products, and the `kept` weights of each item."""
+    """Peak bytes of a worker that computes the weights block by block.
+
+    bytes_per_edge: an edge as ids and in matrices. For each item 24 bytes a weight: of a block of
+    products, and of the `kept` weights.
+    """
     per_item = 24 * (ITEMS_PER_BLOCK + kept)
     return bytes_per_edge * counts.n_edges + per_item * counts.n_items
 
 
 @dataclass(frozen=True)
 class WholeMatrixModel:
-    """A model that a recipe computes.
+    """A model of item-item weights that are computed by `recipe`.
 
-    candidates: settings of its kernel to compare on the validation pairs; the first are used where
-    there are none; trials: how the candidates fared.
+    candidates: settings of the kernel to compare on the validation pairs; without such pairs the
+    first is used. trials: metrics of the candidates, once they have been compared.
     """
 
     spark: SparkSession
@@ -80,18 +94,28 @@ class WholeMatrixModel:
     trials: tuple[Trial, ...] = ()
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
-        """Choose settings on the validation pairs, if any, then fit to all pairs."""
+        """Choose settings on the validation pairs, if any, then fit to edges and validation pairs.
+
+        Raises TrainingError without edges or when a worker would need more than train.worker_mb.
+        """
         self._require_memory(count_edges(edges))
-        tuned = self.tuned(edges, validation) if validation is not None else self
+        tuned = self._choose(edges, validation) if validation is not None else self
         weights = tuned._weights(all_pairs(edges, validation))
-        log = log_of(self.spark, self.name, tuned.trials)
-        return FittedModel(self.name, item_weights=weights, log=log)
+        fitted = FittedModel(
+            self.name, item_weights=weights, log=log_of(self.spark, self.name, tuned.trials)
+        )
+        fitted.held.callback(weights.unpersist)
+        return fitted
 
     def tuned(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel:
-        """This model with the one candidate that ranks the validation pairs best."""
+        """This model with only the candidate whose NDCG on the validation pairs is highest."""
+        if len(self.candidates) > 1:
+            self._require_memory(count_edges(edges))
+        return self._choose(edges, validation)
+
+    def _choose(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel:
         if len(self.candidates) == 1:
             return self
-        self._require_memory(count_edges(edges))
         compute = partial(
             _try_candidates,
             recipe=self.recipe,
@@ -100,13 +124,14 @@ class WholeMatrixModel:
             seed=self.config.seed,
         )
         pairs = with_validation(edges, validation).repartition(1)
-        rows = pairs.mapInArrow(compute, TRIAL_COLUMNS).collect()  # one row a candidate
+        with worker_errors():
+            rows = pairs.mapInArrow(compute, TRIAL_COLUMNS).collect()  # one row a candidate
         trials = tuple(Trial(**row.asDict()) for row in rows)
         best = max(trials, key=lambda trial: (trial.metric, -trial.trial))
         return replace(self, candidates=(self.candidates[best.trial],), trials=trials)
 
     def _weights(self, pairs: DataFrame) -> DataFrame:
-        """ITEM_WEIGHT_COLUMNS, the items being shared out to as many workers as there are slots."""
+        """Compute ITEM_WEIGHT_COLUMNS, by one task a slot if divisible: each gets all pairs."""
         n_parts = self.spark.sparkContext.defaultParallelism if self.recipe.is_divisible else 1
         keys = keys_of_partitions(n_parts)
         parts = F.explode(F.array([F.lit(key) for key in keys])).alias("part")
@@ -116,11 +141,19 @@ class WholeMatrixModel:
         settings = self.candidates[0]
         compute = partial(_weight_batches, recipe=self.recipe, settings=settings, keys=keys)
         weights = copies.mapInArrow(compute, ITEM_WEIGHT_COLUMNS)
-        # Worked out once, though read by the table writer, the top-k and a blend.
-        return weights.persist(StorageLevel.MEMORY_AND_DISK)
+        # Cached, as the table writer, the top-k and a blend each read it; and computed at once, so
+        # that an error in a worker is reported as this model's and not as its first reader's.
+        weights.persist(StorageLevel.MEMORY_AND_DISK)
+        try:
+            with worker_errors():
+                weights.count()
+        except BaseException:
+            weights.unpersist()
+            raise
+        return weights
 
     def fits(self, counts: EdgeCounts) -> bool:
-        """Whether a worker's budget allows for a graph of that size."""
+        """Whether a graph of this size can be fitted within train.worker_mb."""
         return self.recipe.bytes_needed(counts) <= self.config.worker_mb * 2**20
 
     def _require_memory(self, counts: EdgeCounts) -> None:
@@ -165,7 +198,10 @@ def _try_candidates(
 def validation_ndcg(
     interactions: Interactions, weights: sparse.csr_matrix, validation: ValidationConfig, seed: int
 ) -> float:
-    """Mean NDCG on the held-out pairs of a sample of users when R @ W ranks the unseen items."""
+    """Mean NDCG@k on the held-out pairs, with unseen items ranked by R @ W.
+
+    weights: W float32 [n_items, n_items]; validation: k, and the number of users to sample.
+    """
     users = sample_users(interactions.n_held_out, at_most=validation.users, seed=seed)
     seen = interactions.matrix
     return mean_ndcg(

@@ -14,9 +14,10 @@ from interest_graph.train.models.item_item.base import Recipe, WholeMatrixModel,
 
 
 def ease(spark: SparkSession, config: TrainConfig, _work_dir: str) -> WholeMatrixModel:
-    """Each item's column regressed on all others; excellent to some ten thousand items.
+    """Ridge regression of each item's column on all others, for up to some ten thousand items.
 
-    Steck, Embarrassingly shallow autoencoders for sparse data, WWW 2019.
+    One worker inverts a dense matrix [n_items, n_items]: Steck, Embarrassingly shallow autoencoders
+    for sparse data, WWW 2019.
     """
     settings = config.ease
     shared = {"item_exponent": settings.item_exponent, "keep": settings.weights_per_item}
@@ -30,14 +31,14 @@ def ease(spark: SparkSession, config: TrainConfig, _work_dir: str) -> WholeMatri
 
 
 def _bytes(counts: EdgeCounts) -> float:
-    """Edges, R'R at 12 bytes a cell at worst, and the dense matrix that is inverted in place."""
+    """Peak bytes: edges, R'R (12 bytes a cell if full), and a float64 matrix, inverted in place."""
     return 150 * counts.n_edges + 20 * counts.n_items**2
 
 
 def local_ease(spark: SparkSession, config: TrainConfig, _work_dir: str) -> WholeMatrixModel:
-    """A ridge regression of each item on its nearest neighbours, shared out to all workers.
+    """Ridge regression of each item on its nearest neighbours only, divided among all workers.
 
-    Steck, WWW 2019 with the feature selection of Ning, Karypis, ICDM 2011.
+    EASE (Steck, WWW 2019) with the feature selection of SLIM (Ning, Karypis, ICDM 2011).
     """
     settings = config.local_ease
     shared = {
@@ -56,7 +57,7 @@ def local_ease(spark: SparkSession, config: TrainConfig, _work_dir: str) -> Whol
 
 
 def item_knn(spark: SparkSession, config: TrainConfig, _work_dir: str) -> WholeMatrixModel:
-    """Cosine similarity of the items' user columns, shrunk and cut to the nearest neighbours.
+    """Cosine similarity of the items' columns, shrunk, for the nearest neighbours of each item.
 
     Sarwar et al., Item-based collaborative filtering recommendation algorithms, WWW 2001.
     """
@@ -74,10 +75,10 @@ def item_knn(spark: SparkSession, config: TrainConfig, _work_dir: str) -> WholeM
 
 
 def graph_filter(spark: SparkSession, config: TrainConfig, _work_dir: str) -> WholeMatrixModel:
-    """R'R with degree exponents, exact, pruned to the strongest weights of each item.
+    """Linear low-pass filter: R'R scaled by powers of the degrees; keeps each item's top weights.
 
     Shen et al., How powerful is graph convolution for recommendation?, CIKM 2021; with sharpening
-    the linear half of Choi et al., SIGIR 2023.
+    the linear filter of BSPM, Choi et al., SIGIR 2023.
     """
     settings = config.graph_filter
     keep = settings.weights_per_item
