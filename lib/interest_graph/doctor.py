@@ -19,14 +19,14 @@ from pyspark.sql import Row, SparkSession
 from interest_graph.errors import EnvironmentProblem
 from interest_graph.session import FIXED
 
-# What the code runs on, wider than the lock: a cluster or Databricks brings versions of its own.
+# As in pyproject.toml: a cluster or Databricks brings versions of its own.
 _PACKAGES = {
     "delta-spark>=3.2,<4": "delta",
-    "graphframes-py>=0.10.0,<0.10.1": "graphframes",  # newer ones call what the 0.10.0 JAR lacks
-    "pyarrow>=11": "pyarrow",
-    "pandas>=2.2,<3": "pandas",
-    "numpy>=1.26": "numpy",
-    "torch>=2.4": "torch",
+    "graphframes-py>=0.10.0,<0.10.1": "graphframes",
+    "pyarrow>=14.0.1": "pyarrow",
+    "pandas>=1.5.3,<3": "pandas",
+    "numpy>=1.23.5,<3": "numpy",
+    "torch>=2.3.1,<3": "torch",
 }
 _CLASSES = {
     "io.delta.tables.DeltaTable": "io.delta:delta-spark_2.12:3.3.3",

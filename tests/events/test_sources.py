@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,7 +17,8 @@ A, B = (InputFile("log", f"file:/in/{name}", 10, NOON) for name in "ab")
 
 
 def entry(file: InputFile, status: str, batch: str = "b1") -> Row:
-    listed = {"size_bytes": file.size_bytes, "modified_ts": file.modified_ts.replace(tzinfo=None)}
+    here = file.modified_ts.astimezone().replace(tzinfo=None)  # as PySpark collects it
+    listed = {"size_bytes": file.size_bytes, "modified_ts": here}
     return Row(source=file.source, path=file.path, batch_id=batch, status=status, **listed)
 
 
@@ -24,6 +26,16 @@ def test_only_files_that_the_ledger_lacks_are_new():
     work = plan_work([A, B], [entry(A, "done")], mutable=set())
 
     assert (work.new, work.unfinished, work.abandoned) == ([B], {}, [])
+
+
+def test_the_machines_time_zone_makes_no_file_another_one(monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    work = plan_work([A, B], [entry(A, "done"), entry(B, "pending")], mutable=set())
+    monkeypatch.undo()
+    time.tzset()
+
+    assert (work.new, work.unfinished, work.abandoned) == ([], {"b1": [B]}, [])
 
 
 def test_a_pending_batch_is_finished_with_exactly_its_files():

@@ -220,8 +220,9 @@ def plan_work(listed: Sequence[InputFile], ledger: Sequence[Row], *, mutable: se
 
 def as_input_files(rows: Sequence[Row]) -> list[InputFile]:
     """Rows of the ledger as InputFiles."""
+    # PySpark gives times without a zone, in that of this machine.
     return [
-        InputFile(row.source, row.path, row.size_bytes, row.modified_ts.replace(tzinfo=UTC))
+        InputFile(row.source, row.path, row.size_bytes, row.modified_ts.astimezone(UTC))
         for row in rows
     ]
 

@@ -116,7 +116,7 @@ def local_ease(
     ridge = l2 * _n_users(matrix) ** item_exponent
     parts = []
     for block, products in _products(by_item, scaled, items):
-        nearest = keep_top((products @ sparse.diags_array(damping)).tocsr(), neighbours)
+        nearest = keep_top((products @ sparse.diags(damping)).tocsr(), neighbours)
         parts.append(_regressions(by_item, block, nearest, ridge))
     return sparse.vstack(parts, format="csr")
 
@@ -212,8 +212,8 @@ def _n_users(matrix: sparse.csr_matrix) -> Floats:
 def _scaled(
     rows: Floats, matrix: sparse.csr_matrix, columns: Floats | None = None
 ) -> sparse.csr_matrix:
-    scaled = sparse.diags_array(rows) @ matrix
-    return (scaled if columns is None else scaled @ sparse.diags_array(columns)).tocsr()
+    scaled = sparse.diags(rows) @ matrix
+    return (scaled if columns is None else scaled @ sparse.diags(columns)).tocsr()
 
 
 def _powers(degrees: npt.ArrayLike, exponent: float) -> Floats:
