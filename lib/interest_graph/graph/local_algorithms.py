@@ -130,8 +130,9 @@ def spanning_forest(graph: Adjacency) -> tuple[Ints, Ints]:
     """A maximum spanning forest: both ends of its edges, int64[forest edges] each."""
     heaviest = graph.weights.data.max(initial=0.0)
     # SciPy finds the minimum and reads 0 as no edge: costs fall with the weight and stay above 0.
-    cost = graph.weights.copy()
-    cost.data = 2.0 * heaviest - cost.data
+    costs, rows = 2.0 * heaviest - graph.weights.data, graph.weights
+    # Made anew, the matrix has 32-bit indices where they do: csgraph of SciPy 1.11 takes no others.
+    cost = sparse.csr_matrix((costs, rows.indices, rows.indptr), shape=rows.shape)
     forest = csgraph.minimum_spanning_tree(cost).tocoo()
     return forest.row.astype(np.int64), forest.col.astype(np.int64)
 
