@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from interest_graph import arrays
 from interest_graph.cache_scope import persistent_rdds
 from interest_graph.config import TrainConfig
 from interest_graph.config.models import SINGLE_MODELS
 from interest_graph.errors import ConfigError, TrainingError
+from interest_graph.filesystem import work_folder
 from interest_graph.train.registry import MODEL_NAMES, make_model
 
 MODELS = MODEL_NAMES
@@ -114,7 +114,7 @@ def _leaves_nothing(spark):
     """Fails a test that leaves more in Spark's cache, or more files for workers, than before."""
 
     def left():
-        files = arrays._temporary_folder().glob("*.safetensors")
+        files = work_folder(spark).glob("*.safetensors")
         return persistent_rdds(spark) | {path.name for path in files}
 
     before = left()
