@@ -32,8 +32,7 @@ _NAMES = {
     ),
     "interest_graph.errors": ("InterestGraphError",),
     "interest_graph.ids": ("user_item_pairs",),
-    "interest_graph.events.typed": ("type_events",),
-    "interest_graph.events.sessions": ("add_sessions",),
+    "interest_graph.events.clean_records": ("clean_records",),
     "interest_graph.features.text": ("encode_texts", "hash_texts"),
     "interest_graph.graph.weigh": ("to_graph_edges", "weigh_edges"),
     "interest_graph.graph.build": ("connect", "prune_edges"),
@@ -62,6 +61,8 @@ _GONE = {
     "Step": "Job",
     "run_step": "Pipeline.run",
     "load_step": "find_job",
+    "type_events": "clean_records",
+    "add_sessions": "clean_records",
     "user_item_edges": "to_graph_edges (to edges) or user_item_pairs (from edges)",
 }
 

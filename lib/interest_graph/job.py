@@ -50,7 +50,7 @@ class Run:
     """One execution of a job, with its own id, pinned inputs and counters for ops.runs.
 
     as_of: events after it are ignored (UTC); inputs: state of each table that the job reads, at the
-    start of the run; rows: counters by name.
+    start of the run; rows: counters by name; force: whether the user asked for a run in any case.
     """
 
     job: Job
@@ -60,6 +60,7 @@ class Run:
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     inputs: dict[str, TableState] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    force: bool = False
 
     def __post_init__(self) -> None:
         self.store = Store(self.spark, self.settings.warehouse, self.run_id)

@@ -76,7 +76,8 @@ class Pipeline:
         """
         job = find_job(job) if isinstance(job, str) else job
         with job_settings(self.spark):
-            run = self.last_run = Run(job, self.settings, self.spark, self.as_of)
+            run = Run(job, self.settings, self.spark, self.as_of, force=force)
+            self.last_run = run
             fingerprint = run.fingerprint()
             if not (force or job.always) and _is_up_to_date(run, fingerprint):
                 console.print(f"{job.name}: up to date")

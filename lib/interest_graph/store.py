@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from itertools import chain
@@ -27,11 +27,14 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from interest_graph import delta_log
 from interest_graph.config import WarehouseConfig
 from interest_graph.contract import Table
+from interest_graph.delta_commit import commit_files, live_files
 from interest_graph.delta_log import ABSENT, Commit, TableState
 from interest_graph.errors import ConflictError, ContractError, DataError, MissingTableError
 from interest_graph.filesystem import absolute, require_local_writable
 from interest_graph.identity import digest
 from interest_graph.session import temporarily
+from interest_graph.table_files import NewFile, TableFiles
+from interest_graph.worker_files import WorkerFiles, worker_files
 
 # Siblings, not subclasses of one another: every one must be named. Metadata and protocol
 # changes and two streams on one checkpoint are not listed: trying again would not help.
@@ -144,6 +147,62 @@ class Store:
             merge.execute()
 
         self._write(table, frame, run)
+
+    def worker_files(self, table: Table) -> WorkerFiles | None:
+        """How workers reach the table's files; None where only Spark may read and write them."""
+        if self._warehouse.catalog is not None:
+            return None
+        return worker_files(self.spark, self.location(table))
+
+    def files_of(
+        self, table: Table, *, coded: tuple[str, ...] = (), ranged: tuple[str, ...] = ()
+    ) -> TableFiles | None:
+        """The table's folder for workers to write into; None where only Spark may.
+
+        coded, ranged: columns that get a dictionary, and statistics. The files count once `commit`
+        names them; others are removed by the maintain job's vacuum.
+        """
+        access = self.worker_files(table)
+        if access is None:
+            return None
+        name = (self.run_id or "session")[:12]
+        return TableFiles(self.location(table), access, name, coded, ranged)
+
+    def commit(self, table: Table, files: Sequence[NewFile], where: str | None = None) -> None:
+        """Add files that workers have written, in place of the rows that `where` selects.
+
+        where: a predicate on partition columns; "true" for all rows, None adds.
+        """
+        self.create(table)
+        location = self.location(table)
+        self._retry(table, lambda: commit_files(self.spark, location, files, where))
+
+    def live_files(self, table: Table, where: str) -> list[NewFile] | None:
+        """The table's files in the partitions that `where` selects; None if only Spark may read."""
+        if self._warehouse.catalog is not None:
+            return None
+        return live_files(self.spark, self.location(table), where)
+
+    def upgrade(self, table: Table, added: Mapping[str, Column]) -> None:
+        """Bring a table of an earlier layout to its present columns and partitions.
+
+        added: columns that the earlier layout may lack, made of its others. Does nothing to a table
+        that is as declared, or not there.
+        """
+        if not self.exists(table):
+            return
+        held = self._load(table)
+        lacking = {name: value for name, value in added.items() if name not in held.columns}
+        if not lacking:
+            return
+        columns = held.withColumns(lacking).select(*table.column_names)
+        writer = columns.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        writer = writer.partitionBy(*table.partition_by)
+        with self._signed():
+            if self._warehouse.catalog is not None:
+                writer.saveAsTable(self.location(table))
+            else:
+                writer.save(self.location(table))
 
     def delete(self, table: Table, where: str) -> None:
         """Delete the rows that the predicate selects."""

@@ -5,22 +5,18 @@ The ledger is the table bronze.files: which files have been taken in, and in whi
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-import zstandard
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import Row, SparkSession
 
 from interest_graph.config import SourceConfig
-from interest_graph.errors import DataError
+from interest_graph.errors import ConfigError, DataError
 from interest_graph.identity import digest
-
-_HEAD_BYTES = 1 << 18  # enough for any header and for hundreds of records
 
 
 @dataclass(frozen=True, order=True)
@@ -65,40 +61,19 @@ def _list(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
     return sorted(_as_file(source.name, status) for status in found)
 
 
-def batch_id(files: Iterable[InputFile]) -> str:
-    """Digest of the listed files: the same files give the same batch."""
+def batch_id(files: Iterable[InputFile], shapes: Mapping[str, str]) -> str:
+    """Digest of the listed files and of how they are read: the same give the same batch."""
     entries = [
-        (f.source, f.path, f.size_bytes, f.modified_ts.isoformat()) for f in sorted(set(files))
+        (f.source, f.path, f.size_bytes, f.modified_ts.isoformat(), shapes[f.source])
+        for f in sorted(set(files))
     ]
     return digest(entries, 16)
 
 
-def first_lines(spark: SparkSession, file: InputFile, encoding: str) -> list[str]:
-    """The lines at the start of a text file, decompressed; the last one may be cut.
-
-    Raises DataError when the file cannot be read.
-    """
-    try:
-        raw = _read_head(spark, file)
-    except (Py4JJavaError, zstandard.ZstdError) as error:
-        reason = _cause(error)
-        raise DataError(f"source {file.source}: {file.name} cannot be read ({reason})") from None
-    text = raw.decode(encoding, errors="replace").removeprefix("\ufeff")
-    return text.splitlines()
-
-
-def read_problem(spark: SparkSession, file: InputFile) -> str | None:
-    """Read the file to its end; returns the error message, None if it can be read."""
-    jvm: Any = spark._jvm
-    try:
-        stream = _open(spark, file)
-        try:
-            stream.transferTo(jvm.java.io.OutputStream.nullOutputStream())
-        finally:
-            stream.close()
-    except Py4JJavaError as error:
-        return _cause(error)
-    return None
+def shape_of(source: SourceConfig) -> str:
+    """Digest of the settings that shape a source's records in bronze, or its rows of attributes."""
+    tree = source.model_dump(mode="json", exclude={"name", "path", "action", "actions", "time"})
+    return digest(tree, 12)
 
 
 def paths_of(files: Sequence[InputFile]) -> list[str]:
@@ -143,27 +118,6 @@ def _list_delta(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
     return sorted(_as_file(source.name, status) for status in statuses)
 
 
-def _read_head(spark: SparkSession, file: InputFile) -> bytes:
-    stream = _open(spark, file)
-    try:
-        if file.is_zstd:
-            packed = io.BytesIO(bytes(stream.readNBytes(_HEAD_BYTES)))
-            return zstandard.ZstdDecompressor().stream_reader(packed).read(_HEAD_BYTES)
-        return bytes(stream.readNBytes(_HEAD_BYTES))
-    finally:
-        stream.close()
-
-
-def _open(spark: SparkSession, file: InputFile) -> Any:
-    """A Java input stream of the file, decompressed if Hadoop has a codec; zstd as it is."""
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(file.path))
-    conf = spark._jsc.hadoopConfiguration()
-    stream = path.getFileSystem(conf).open(path)
-    codec = jvm.org.apache.hadoop.io.compress.CompressionCodecFactory(conf).getCodec(path)
-    return stream if codec is None or file.is_zstd else codec.createInputStream(stream)
-
-
 def _cause(error: Exception) -> str:
     if isinstance(error, Py4JJavaError):
         return str(error.java_exception.toString()).split(":", 1)[-1].strip()
@@ -175,11 +129,16 @@ PENDING, DONE = "pending", "done"
 
 @dataclass(frozen=True)
 class Work:
-    """Files to take in. unfinished: batch -> files, of batches that were begun; new: the others."""
+    """Files to take in. unfinished: batch -> files, of batches that were begun; new: the others.
+
+    abandoned: unfinished batches of which a file is gone or has changed; reshaped: sources whose
+    files are taken in again because settings have changed.
+    """
 
     unfinished: dict[str, list[InputFile]]
     new: list[InputFile]
-    abandoned: list[str]  # unfinished batches of which a file is gone or has changed
+    abandoned: list[str]
+    reshaped: set[str]
 
     @property
     def waiting(self) -> list[InputFile]:
@@ -187,35 +146,62 @@ class Work:
         return [*self.new, *(file for files in self.unfinished.values() for file in files)]
 
 
-def plan_work(listed: Sequence[InputFile], ledger: Sequence[Row], *, mutable: set[str]) -> Work:
+def plan_work(
+    listed: Sequence[InputFile],
+    ledger: Sequence[Row],
+    *,
+    mutable: set[str],
+    shapes: Mapping[str, str],
+    force: bool = False,
+) -> Work:
     """Compare the listed files with the ledger's rows of the same sources.
 
-    mutable: names of sources whose changed files are taken in again (attributes). Raises DataError
-    for a changed file of any other source (logs): its new records cannot be told from those that
-    were taken in before.
+    mutable: names of sources whose changed files are taken in again (attributes); shapes: digest of
+    the settings by source; force: take in again what other settings have shaped. Raises DataError
+    for a changed file of any other source (logs), whose new records cannot be told from those that
+    were taken in before, and ConfigError for changed settings of one.
     """
     present = {(file.source, file.path): file for file in listed}
     batches: dict[str, list[InputFile]] = {}
     for row in ledger:
         if row.status == PENDING:
             batches.setdefault(row.batch_id, []).extend(as_input_files([row]))
+    reshaped = _reshaped(ledger, shapes, mutable if not force else shapes.keys())
     unfinished = {
         batch: files
         for batch, files in batches.items()
-        if all(present.get((file.source, file.path)) == file for file in files)
+        if all(present.get((f.source, f.path)) == f and f.source not in reshaped for f in files)
     }
     taken = {(file.source, file.path) for files in unfinished.values() for file in files}
     done = {
         (file.source, file.path): file
         for file in as_input_files([row for row in ledger if row.status == DONE])
     }
-    _refuse_changed(
-        [f for f in listed if done.get((f.source, f.path), f) != f and f.source not in mutable]
-    )
+    mine = [f for f in listed if f.source not in mutable]
+    _refuse_changed([f for f in mine if done.get((f.source, f.path), f) != f])
     new = [
-        f for f in listed if done.get((f.source, f.path)) != f and (f.source, f.path) not in taken
+        f
+        for f in listed
+        if (f.source in reshaped or done.get((f.source, f.path)) != f)
+        and (f.source, f.path) not in taken
     ]
-    return Work(unfinished, new, sorted(set(batches) - set(unfinished)))
+    return Work(unfinished, new, sorted(set(batches) - set(unfinished)), reshaped)
+
+
+def _reshaped(
+    ledger: Sequence[Row], shapes: Mapping[str, str], may_change: Collection[str]
+) -> set[str]:
+    """Sources of which files were taken in with other settings."""
+    changed = {row.source for row in ledger if row.settings not in (None, shapes[row.source])}
+    refused = sorted(changed - set(may_change))
+    if refused:
+        n_files = sum(row.source == refused[0] for row in ledger)
+        problem = (
+            f"how records are read has changed since {n_files} files were taken in; "
+            "ingest --force takes them in again"
+        )
+        raise ConfigError(f"sources.{refused[0]}", problem)
+    return changed
 
 
 def as_input_files(rows: Sequence[Row]) -> list[InputFile]:

@@ -15,9 +15,8 @@ from pyspark.sql import functions as F
 from interest_graph import tables
 from interest_graph.errors import ConfigError
 from interest_graph.events.caps import FITTED_CAPS, fit_caps
+from interest_graph.events.clean_records import accepted_values
 from interest_graph.events.sources import DONE
-from interest_graph.events.typed import type_events
-from interest_graph.events.validate import accepted, rules_of
 from interest_graph.job import Job, Run
 
 
@@ -38,14 +37,13 @@ def run(run: Run) -> None:
 
 
 def _records(run: Run) -> DataFrame:
-    """The records of completely ingested batches that clean would accept, with uncapped values."""
+    """The values of completely ingested batches' records that clean would accept, uncapped."""
     sources = run.settings.event_sources
     ledger = run.read(tables.FILES).where(F.col("status") == DONE)
     whole = ledger.select("batch_id").distinct()
     events = run.read(tables.EVENTS).where(F.col("source").isin([s.name for s in sources]))
-    typed = type_events(events.join(F.broadcast(whole), "batch_id", how="left_semi"), sources)
-    uncapped = run.settings.clean.model_copy(update={"value_caps": {}})
-    return accepted(typed, rules_of(run.settings.clean, run.as_of), uncapped)
+    held = events.join(F.broadcast(whole), "batch_id", how="left_semi")
+    return accepted_values(held, run.settings, run.as_of)
 
 
 def _require_spread(actions: Iterable[str], rows: Sequence[Row]) -> None:

@@ -13,7 +13,8 @@ FILES = Table(
         modified_ts  TIMESTAMP NOT NULL COMMENT 'modification time when listed',
         batch_id     STRING NOT NULL COMMENT 'the ingest batch that took it in',
         status       STRING NOT NULL COMMENT 'pending before its rows are written, done after',
-        n_rows       BIGINT COMMENT 'rows taken from it, null while pending'""",
+        n_rows       BIGINT COMMENT 'rows taken from it, null while pending',
+        settings     STRING COMMENT 'digest of the settings that shaped its records'""",
     key=("source", "path"),
     writer="ingest",
     comment="Ledger of input files; a pending batch is finished first by the next run",
@@ -25,7 +26,7 @@ EVENTS = Table(
     columns="""
         source      STRING NOT NULL COMMENT 'source name in the configuration',
         file        STRING NOT NULL COMMENT 'file that the record came from',
-        position    BIGINT NOT NULL COMMENT 'orders the records of one file',
+        position    BIGINT NOT NULL COMMENT 'byte or row of the file where the record begins',
         event_id    STRING COMMENT 'id given by the producer, if any',
         user_id     STRING COMMENT 'as received',
         item_id     STRING COMMENT 'as received',

@@ -13,17 +13,18 @@ INTERACTIONS = Table(
         action        STRING NOT NULL COMMENT 'configured action name',
         event_ts      TIMESTAMP NOT NULL COMMENT 'when, UTC',
         event_date    DATE NOT NULL COMMENT 'UTC day of event_ts',
+        event_period  STRING NOT NULL COMMENT 'partition: day, month or year of event_date',
         value         DOUBLE COMMENT 'rating, price, seconds or count, if any',
         session_id    STRING NOT NULL COMMENT 'run of a user without an inactivity gap',
         dwell_seconds DOUBLE COMMENT 'time to the next event of the session, capped',
         source        STRING NOT NULL COMMENT 'source name in the configuration'""",
-    # Producers number their own events: an id is theirs, and a user's day's.
-    key=("source", "user_id", "event_date", "event_id"),
+    # Producers number their own events, and an order of several items is several facts.
+    key=("source", "user_id", "event_date", "event_id", "item_id", "action"),
     writer="clean",
     comment="Clean, deduplicated, sessionised facts: one thing one user did to one item",
-    partition_by=("event_date",),  # parallel daily writers must not conflict, merges must prune
-    # Every file of a day holds all kinds of users and items: their bounds would prune nothing.
-    properties={"delta.dataSkippingStatsColumns": "event_ts"},
+    partition_by=("event_period",),  # a run replaces whole periods, other writers' stay untouched
+    # Every file of a period holds all kinds of users and items: their bounds would prune nothing.
+    properties={"delta.dataSkippingStatsColumns": "event_ts,event_date"},
 )
 
 QUARANTINE = Table(
@@ -31,14 +32,15 @@ QUARANTINE = Table(
     columns="""
         source   STRING NOT NULL COMMENT 'source name in the configuration',
         file     STRING NOT NULL COMMENT 'file that the record came from',
-        position BIGINT NOT NULL COMMENT 'orders the records of one file',
+        position BIGINT NOT NULL COMMENT 'byte or row of the file where the record begins',
         reasons  ARRAY<STRING> NOT NULL COMMENT 'every rule that the row breaks',
         payload  STRING COMMENT 'the record as JSON, or the raw line',
-        batch_id STRING NOT NULL COMMENT 'the ingest batch that took it in'""",
+        batch_id STRING NOT NULL COMMENT 'the ingest batch that took it in',
+        kind     STRING NOT NULL COMMENT 'events, users, items or social_edges'""",
     key=("source", "file", "position"),
     writer="clean",
-    comment="Refused records with the reasons",
-    partition_by=("batch_id",),  # a re-run replaces exactly its batches
+    comment="Refused records with the reasons: of events by clean, of attributes by ingest",
+    partition_by=("batch_id", "kind"),  # a re-run replaces exactly its batches
     checks={"has_reason": "size(reasons) > 0"},
 )
 
@@ -61,11 +63,13 @@ BOTS = Table(
     columns="""
         user_id    STRING NOT NULL COMMENT 'whose records were dropped',
         event_date DATE NOT NULL COMMENT 'on this UTC day',
+        event_period STRING NOT NULL COMMENT 'partition: that of silver.interactions',
         rule       STRING NOT NULL COMMENT 'bot rule that the day breaks',
         n_events   BIGINT NOT NULL COMMENT 'records dropped'""",
     key=("user_id", "event_date", "rule"),
     writer="clean",
     comment="Users taken for bots, by day and rule",
+    partition_by=("event_period",),
 )
 
 ITEM_ALIASES = Table(

@@ -1,26 +1,29 @@
 """bronze.events -> silver.interactions, silver.quarantine, silver.batches, silver.bots.
 
-silver.interactions depends only on the set of bronze records, not on how they were divided into
-batches: a run rewrites the days that its new records affect, completely, from all records of those
-days. After a crash between two writes the next run does the work again, with the same result.
+Kernels do the work (events/map_task.py, events/reduce_task.py); Spark moves packed events between
+them and commits what they wrote. silver.interactions depends only on the set of bronze records,
+not on how they were divided into batches: a run rewrites the periods that its new records affect,
+completely, from all records of their days. After a crash between two writes the next run does the
+work again, with the same result.
 """
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame
+from collections import Counter
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.errors import ConflictError
-from interest_graph.events import bots, deduplicate, min_support
-from interest_graph.events.near_duplicates import with_canonical_items
-from interest_graph.events.row_counts import RowCounts, bucket_of
-from interest_graph.events.sessions import add_sessions
-from interest_graph.events.typed import type_events
-from interest_graph.events.validate import accepted, rules_of
+from interest_graph.events import min_support, task_rows
+from interest_graph.events.kernel_frames import large_rows, reader_errors, summaries, table_rows
+from interest_graph.events.map_task import QUARANTINE, MapWork
+from interest_graph.events.reduce_task import BOTS, INTERACTIONS
 from interest_graph.job import Job, Run
-from interest_graph.jobs.clean import clean_plan
-from interest_graph.jobs.clean.quarantine import FirstPass, write_refused
+from interest_graph.jobs.clean import clean_plan, frames
+from interest_graph.jobs.clean.first_pass import FirstPass, first_pass_of
 from interest_graph.session import interpreting
 
 _ATTEMPTS = 5
@@ -31,6 +34,7 @@ def run(run: Run) -> None:
 
     Raises ConflictError when concurrent runs keep writing silver.interactions.
     """
+    clean_plan.upgrade_tables(run)
     run.settings = clean_plan.with_caps(run)
     aliases = clean_plan.write_aliases(run)
     with interpreting(run.spark):
@@ -40,8 +44,8 @@ def run(run: Run) -> None:
         return
     for _ in range(_ATTEMPTS):
         before = clean_plan.versions(run)
-        first_pass, counts = _clean(run, batches, aliases)
-        with interpreting(run.spark):
+        with large_rows(run.spark), interpreting(run.spark):
+            first_pass, counts = _clean(run, batches, aliases)
             clean_plan.record_batches(run, batches, first_pass, counts)
         if clean_plan.wrote_alone(run, before):
             return
@@ -54,94 +58,70 @@ def run(run: Run) -> None:
 def _clean(
     run: Run, batches: clean_plan.Batches, aliases: DataFrame | None
 ) -> tuple[FirstPass, dict[str, int]]:
-    rules = rules_of(run.settings.clean, run.as_of)
-    typed = type_events(run.read(tables.EVENTS), run.settings.event_sources)
-    is_small = batches.are_small(batches.new)
-    with run.phase("refusing records"), interpreting(run.spark, small=is_small):
-        first_pass = write_refused(run, typed, rules, batches.new)
-    region = clean_plan.region_of(run, batches, first_pass)
-    if region.is_empty:
-        return first_pass, {"accepted": 0, "kept": 0}
-    records = accepted(region.select(typed), rules, run.settings.clean).where(region.is_read)
-    if aliases is not None:
-        records = with_canonical_items(records, aliases)
-    with interpreting(run.spark, small=batches.are_small(region.batches)):
-        return first_pass, _write_facts(run, records, region)
+    to = frames.targets(run)
+    parts = frames.n_parts(run, sum(batches.held.values()))
+    work = frames.map_work(run, parts, to.quarantine, aliases)
+    # Packed events, on disk: they are needed twice, to find the days and to make the facts.
+    new = frames.map_batches(run, batches.new, work).persist(StorageLevel.DISK_ONLY)
+    try:
+        with run.phase("refusing records"), reader_errors():
+            told = summaries(new)
+            frames.write(run, QUARANTINE, told, new, frames.refused_of(batches.new))
+        first_pass = first_pass_of(told, batches.new)
+        region = clean_plan.region_of(run, batches, first_pass)
+        if region.is_empty:
+            return first_pass, {"accepted": 0, "kept": 0}
+        events = new.where(F.col("kind") == task_rows.EVENTS)
+        if region.batches:
+            again = frames.map_batches(run, region.batches, work, region.read)
+            events = events.union(again.where(F.col("kind") == task_rows.EVENTS))
+        with run.phase("cleaning"), reader_errors():
+            return first_pass, _write_facts(run, events, work, region)
+    finally:
+        new.unpersist()
 
 
-def _write_facts(run: Run, records: DataFrame, region: clean_plan.Region) -> dict[str, int]:
-    row_counts = RowCounts(in_scope=region.is_written)
-    with run.phase("cleaning"):
-        distinct = _without_repeats(run, _by_user(run, records, row_counts), row_counts)
-        facts = _with_sessions(run, _without_bots(run, distinct, row_counts), row_counts)
-        columns = facts.where(region.is_written).select(*tables.INTERACTIONS.column_names)
-        run.store.replace(tables.INTERACTIONS, columns, where=region.where)
-    _list_bots(run, records, region, row_counts)
-    return row_counts.counts()
+def _write_facts(
+    run: Run, events: DataFrame, work: MapWork, region: clean_plan.Region
+) -> dict[str, int]:
+    """Write the facts of the region and its bots; returns the counts of records."""
+    to = frames.targets(run)
+    rows = frames.reduced(run, events, work, region.written, region.grain, to)
+    if to.interactions is None:
+        rows = rows.persist(StorageLevel.DISK_ONLY)
+    told = summaries(rows)
+    counts = Counter({"accepted": 0, "kept": 0})
+    for summary in told:
+        counts.update(summary.get("reduce", {}))
+    if _needs_support(run):
+        counts.update(_write_supported(run, rows, region))
+    else:
+        frames.write(run, INTERACTIONS, told, rows, region.where)
+    if run.settings.clean.bots is not None:
+        frames.write(run, BOTS, told, rows, region.where)
+    rows.unpersist()
+    return dict(counts)
 
 
-def _by_user(run: Run, records: DataFrame, row_counts: RowCounts) -> DataFrame:
-    """Repartition by user, the only shuffle: finding repeats, bots and sessions needs no other."""
-    if not _detects_crawlers(run):
-        return row_counts.count(records.drop("user_agent").repartition("user_id"), "accepted")
-    marked = bots.mark_crawlers(records).repartition("user_id")
-    reasons = bots.drop_reason_of_crawlers(row_counts.count(marked, "accepted"))
-    return row_counts.drop_marked(row_counts.note_users(reasons), [bots.CRAWLER])
-
-
-def _without_bots(run: Run, events: DataFrame, row_counts: RowCounts) -> DataFrame:
-    """Drop the events of users on days on which they behave like bots."""
-    rules = run.settings.clean.bots
-    if rules is None:
-        return events
-    return row_counts.drop_marked(row_counts.note_users(bots.mark_bots(events, rules)), bots.RULES)
-
-
-def _list_bots(
-    run: Run, records: DataFrame, region: clean_plan.Region, row_counts: RowCounts
-) -> None:
-    """Write silver.bots, from a second pass over the few buckets of users that have a bot."""
-    rules, buckets = run.settings.clean.bots, row_counts.noted_buckets()
-    if rules is None or not (buckets or run.store.exists(tables.BOTS)):
-        return
-    again = RowCounts(in_scope=region.is_written)
-    suspects = records.where(bucket_of("user_id").isin(buckets) if buckets else F.lit(False))
-    marked = bots.mark_bots(_without_repeats(run, _by_user(run, suspects, again), again), rules)
-    found = marked.select("user_id", "event_date", "drop_reason")
-    if _detects_crawlers(run):
-        agents = bots.drop_reason_of_crawlers(bots.mark_crawlers(suspects))
-        found = found.unionByName(agents.select(*found.columns))
-    listed = found.where(region.is_written & F.col("drop_reason").isNotNull())
-    by_day = listed.groupBy("user_id", "event_date", F.col("drop_reason").alias("rule"))
-    rows = by_day.agg(F.count(F.lit(1)).alias("n_events"))
-    run.store.replace(tables.BOTS, rows, where=region.where)
-
-
-def _detects_crawlers(run: Run) -> bool:
-    rules = run.settings.clean.bots
-    has_agents = any("user_agent" in source.columns for source in run.settings.event_sources)
-    return rules is not None and rules.crawler_agents and has_agents
-
-
-def _without_repeats(run: Run, rows: DataFrame, row_counts: RowCounts) -> DataFrame:
-    if any("event_id" in source.columns for source in run.settings.event_sources):
-        repeated_ids = deduplicate.mark_repeated_ids(rows)
-        rows = row_counts.drop_marked(repeated_ids, [deduplicate.DUPLICATE_ID])
-    retry_seconds = run.settings.clean.retry_seconds
-    repeats = deduplicate.mark_repeated_events(rows, retry_seconds=retry_seconds)
-    once = row_counts.drop_marked(repeats, [deduplicate.DUPLICATE_EVENT, deduplicate.RETRY])
-    return deduplicate.with_event_id(once)
-
-
-def _with_sessions(run: Run, events: DataFrame, row_counts: RowCounts) -> DataFrame:
-    """Add sessions, then drop events without minimum support if that is configured."""
+def _needs_support(run: Run) -> bool:
     config = run.settings.clean
-    sessions = add_sessions(events, config)
-    least_user, least_item = config.min_user_events, config.min_item_events
-    if max(least_user, least_item) > 1:
-        marked = min_support.mark_low_support(sessions, min_user=least_user, min_item=least_item)
-        sessions = row_counts.drop_marked(marked, [min_support.LOW_USER, min_support.LOW_ITEM])
-    return row_counts.count(sessions, "kept")
+    return max(config.min_user_events, config.min_item_events) > 1
+
+
+def _write_supported(run: Run, rows: DataFrame, region: clean_plan.Region) -> dict[str, int]:
+    """Write the facts of users and items with enough events; returns changes to the counts."""
+    config, dropped = run.settings.clean, Observation()
+    marked = min_support.mark_low_support(
+        table_rows(rows, INTERACTIONS, tables.INTERACTIONS.schema),
+        min_user=config.min_user_events,
+        min_item=config.min_item_events,
+    )
+    reasons = (min_support.LOW_USER, min_support.LOW_ITEM)
+    counts = [F.count(F.when(F.col("drop_reason") == r, 1)).alias(r) for r in reasons]
+    kept = marked.observe(dropped, *counts).where("drop_reason IS NULL").drop("drop_reason")
+    run.store.replace(tables.INTERACTIONS, kept, where=region.where)
+    n_dropped = {reason: int(dropped.get[reason]) for reason in reasons}
+    return {**n_dropped, "kept": -sum(n_dropped.values())}
 
 
 JOB = Job(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph import tables
@@ -15,6 +15,7 @@ from interest_graph.config import Settings
 from interest_graph.errors import ConfigError, DataError
 from interest_graph.events.caps import with_fitted_caps
 from interest_graph.events.near_duplicates import aliases_of, near_duplicate_pairs
+from interest_graph.events.periods import grain_for, grain_of, periods_of, whole_periods
 from interest_graph.events.reprocess_window import (
     batches_with,
     needs_all,
@@ -25,11 +26,9 @@ from interest_graph.events.reprocess_window import (
 from interest_graph.events.sources import DONE
 from interest_graph.graph.structure import components_of
 from interest_graph.job import Run
-from interest_graph.jobs.clean.quarantine import FirstPass, in_batches
+from interest_graph.jobs.clean.first_pass import FirstPass
+from interest_graph.jobs.clean.frames import in_batches
 from interest_graph.session import interpreting
-
-_NOTHING = "false"
-_FEW_RECORDS = 100_000
 
 
 @dataclass(frozen=True)
@@ -44,34 +43,34 @@ class Batches:
     settings: str
     held: dict[str, int]
 
-    def are_small(self, batches: Iterable[str] | None) -> bool:
-        """Whether these batches (None: all) have so few records that compiling a plan is slower."""
-        chosen = self.held if batches is None else batches
-        return sum(self.held.get(batch, 0) for batch in chosen) < _FEW_RECORDS
-
 
 @dataclass(frozen=True)
 class Region:
-    """What a run reads and rewrites. batches: to read; where: rows to replace; None for all.
+    """What a run reads and rewrites.
 
-    is_read, is_written: columns, true for records of the days to read and to rewrite.
+    batches: clean ones to read again, None: there are none; read, written: days of them to read and
+    of all records to rewrite, None: all; where: the rows to replace, None: all; grain: how long a
+    period is.
     """
 
     batches: list[str] | None
+    read: set[date] | None
+    written: set[date] | None
     where: str | None
-    is_read: Column
-    is_written: Column
+    grain: str
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no day to rewrite, because all new records were refused."""
-        return self.where == _NOTHING
+        return self.written is not None and not self.written
 
-    def select(self, records: DataFrame) -> DataFrame:
-        """The records of the batches to read."""
-        return (
-            records if self.batches is None else records.where(F.col("batch_id").isin(self.batches))
-        )
+
+def upgrade_tables(run: Run) -> None:
+    """Bring tables that an earlier release wrote to their present layout."""
+    period = {"event_period": F.date_format("event_date", "yyyy-MM-dd")}
+    run.store.upgrade(tables.INTERACTIONS, period)
+    run.store.upgrade(tables.BOTS, period)
+    run.store.upgrade(tables.QUARANTINE, {"kind": F.lit("events")})
 
 
 def with_caps(run: Run) -> Settings:
@@ -126,7 +125,9 @@ def batches_to_clean(run: Run, aliases: DataFrame | None, again: Collection[str]
             row.batch_id: row.retry_ts and row.retry_ts.timestamp() <= due.timestamp()
             for row in rows
         }
-        if all(row.settings == digest for row in rows):
+        # A batch that was taken in again, or is gone, leaves facts that only a clean start removes.
+        is_as_held = all(n_records.get(row.batch_id) == row.n_records for row in rows)
+        if is_as_held and all(row.settings == digest for row in rows):
             clean = {row.batch_id: row.days for row in rows if not is_due[row.batch_id]}
     clean = {batch: days for batch, days in clean.items() if batch not in again}
     new = {batch: n for batch, n in n_records.items() if batch not in clean}
@@ -136,18 +137,32 @@ def batches_to_clean(run: Run, aliases: DataFrame | None, again: Collection[str]
 
 
 def region_of(run: Run, batches: Batches, first_pass: FirstPass) -> Region:
-    """The region to clean: all if no batch is clean, else the days that the new records affect."""
-    if not batches.clean:
-        return Region(None, None, F.lit(True), F.lit(True))
-    reach = reach_of(run.settings.clean)
+    """The region to clean: all if no batch is clean, else the periods that new records affect."""
     new = {day for held in first_pass.days.values() for day in held}
+    grain = _grain(run)
+    if not batches.clean or grain is None:
+        n_accepted = sum(batches.new.values()) - sum(first_pass.n_refused.values())
+        again = sorted(batches.clean) or None
+        known = new.union(*batches.clean.values())
+        return Region(again, known, None, None, grain_for(n_accepted, known))
+    reach = reach_of(run.settings.clean)
     known = new.union(*batches.clean.values())
-    written = widen(new, reach.written) & known
+    written = whole_periods(widen(new, reach.written) & known, grain, known)
     read = widen(written, reach.read)
+    names = ", ".join(map(repr, periods_of(written, grain)))
     again = batches_with(read, batches.clean)
-    where = f"event_date IN ({_dates(written)})" if written else _NOTHING
-    is_read = F.col("event_date").isin(sorted(read)) if read else F.lit(False)
-    return Region([*batches.new, *again], where, is_read, F.expr(where))
+    return Region(again or None, read, written, f"event_period IN ({names})", grain)
+
+
+def _grain(run: Run) -> str | None:
+    """The grain of silver.interactions; None where it holds nothing."""
+    if not run.store.exists(tables.INTERACTIONS):
+        return None
+    files = run.store.live_files(tables.INTERACTIONS, "true")
+    if files is None:
+        held = run.store.read(tables.INTERACTIONS).select("event_period").distinct().collect()
+        return grain_of(row["event_period"] for row in held)
+    return grain_of(file.partition["event_period"] for file in files)
 
 
 def record_batches(
@@ -245,7 +260,3 @@ def _require_configured(run: Run, sources: Collection[str]) -> None:
         raise ConfigError(
             "sources", f"bronze.events holds records of {held.source}, which is not configured"
         )
-
-
-def _dates(days: Iterable[date]) -> str:
-    return ", ".join(f"DATE '{day.isoformat()}'" for day in sorted(days))

@@ -7,18 +7,19 @@ the files are marked as done. A run first finishes pending batches of earlier ru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError
-from interest_graph.events.source_schema import SourceSchema, source_schemas
-from interest_graph.events.sources import InputFile, batch_id, list_files, plan_work
+from interest_graph.events.inspection import inspect_files
+from interest_graph.events.sources import InputFile, batch_id, list_files, plan_work, shape_of
 from interest_graph.job import Job, Run
 from interest_graph.jobs.ingest import batch_writer
+from interest_graph.jobs.ingest.reading import Input
 from interest_graph.session import interpreting
-
-_SMALL_BYTES = 8 << 20  # of files, compressed ones as they are
 
 
 def run(run: Run) -> None:
@@ -26,37 +27,42 @@ def run(run: Run) -> None:
     sources = {source.name: source for source in run.settings.sources}
     if not sources:
         raise ConfigError("sources", "no source is configured")
-    with run.phase("listing files"), interpreting(run.spark):
+    with interpreting(run.spark):
+        _run(run, sources)
+
+
+def _run(run: Run, sources: Mapping[str, SourceConfig]) -> None:
+    with run.phase("listing files"):
+        run.store.upgrade(tables.FILES, {"settings": F.lit(None).cast("string")})
+        run.store.upgrade(tables.QUARANTINE, {"kind": F.lit("events")})
         listed = [file for source in sources.values() for file in list_files(run.spark, source)]
         mutable = {source.name for source in sources.values() if source.kind != "events"}
+        shapes = {source.name: shape_of(source) for source in sources.values()}
         known = batch_writer.ledger_rows(run)
-        work = plan_work(listed, known, mutable=mutable)
+        work = plan_work(listed, known, mutable=mutable, shapes=shapes, force=run.force)
         # Inspects every file, so that a missing column fails the job before any table is written.
-        schemas = _source_schemas(run, sources, work.waiting)
-    is_small = sum(file.size_bytes for file in work.waiting) < _SMALL_BYTES
-    with interpreting(run.spark, small=is_small):
-        for batch in work.abandoned:
-            batch_writer.abandon(run, batch)
-        batches = dict(work.unfinished)
-        if work.new:
-            batch = batch_id(work.new)
-            batches[batch] = batch_writer.claim(run, batch, work.new, known)
-        n_records = sum(_take_in(run, batch, files, schemas) for batch, files in batches.items())
+        inputs = _inspected(run, sources, work.waiting)
+    for batch in work.abandoned:
+        batch_writer.abandon(run, batch)
+    batch_writer.forget(run, work.reshaped - mutable)
+    batches = dict(work.unfinished)
+    if work.new:
+        batch = batch_id(work.new, shapes)
+        batches[batch] = batch_writer.claim(run, batch, work.new, known, shapes)
+    n_records = sum(_take_in(run, batch, held, inputs, shapes) for batch, held in batches.items())
     run.count("records", n_records)
     run.count("files", len(listed))
     run.count("new_files", len(work.waiting))
-    run.count("empty_files", len(work.waiting) - sum(len(schema.files) for _, schema in schemas))
+    run.count("empty_files", len(work.waiting) - sum(len(some.layouts) for some in inputs))
 
 
-def _source_schemas(
-    run: Run, sources: dict[str, SourceConfig], files: Sequence[InputFile]
-) -> list[tuple[SourceConfig, SourceSchema]]:
+def _inspected(
+    run: Run, sources: Mapping[str, SourceConfig], files: Sequence[InputFile]
+) -> list[Input]:
+    by_source = {name: [f for f in files if f.source == name] for name in sources}
     return [
-        (source, schema)
+        Input(source, inspect_files(run.spark, source, by_source[name]))
         for name, source in sources.items()
-        for schema in source_schemas(
-            run.spark, source, [file for file in files if file.source == name]
-        )
     ]
 
 
@@ -64,22 +70,24 @@ def _take_in(
     run: Run,
     batch: str,
     files: Sequence[InputFile],
-    schemas: Sequence[tuple[SourceConfig, SourceSchema]],
+    inputs: Sequence[Input],
+    shapes: Mapping[str, str],
 ) -> int:
-    mine = [
-        (source, part) for source, schema in schemas if (part := schema.only(files)) is not None
-    ]
-    events = [(source, part) for source, part in mine if source.kind == "events"]
-    n_records: dict[str, int] = {}
+    """Take in the files of a batch; returns the number of event records."""
+    mine = [part for some in inputs if (part := some.only(files)).layouts]
+    n_rows: dict[str, int] = {}
+    events = [part for part in mine if part.source.kind == "events"]
     if events:
         with run.phase("taking in records"):
-            n_records = batch_writer.write_events(run, batch, events)
+            n_rows |= batch_writer.write_events(run, batch, events)
+    n_records = sum(n_rows.values())
     for kind in batch_writer.ATTRIBUTES:
-        parts = [(source, part) for source, part in mine if source.kind == kind]
+        parts = [part for part in mine if part.source.kind == kind]
         if parts:
             with run.phase(f"taking in {kind}"):
-                batch_writer.merge_attributes(run, kind, parts)
-    return batch_writer.finish_batch(run, batch, files, mine, n_records)
+                n_rows |= batch_writer.merge_attributes(run, kind, batch, parts)
+    batch_writer.finish_batch(run, batch, files, n_rows, shapes)
+    return n_records
 
 
 JOB = Job(

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from pyspark.sql import DataFrame, Observation, Row
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from interest_graph import tables
-from interest_graph.config import SourceConfig
-from interest_graph.config.sources import EVENT_COLUMNS
 from interest_graph.contract import Table
+from interest_graph.events.attribute_task import REFUSED, ROWS, shape_records
 from interest_graph.events.attributes import (
     as_given,
     complete_items,
     in_file_order,
-    items_of,
     newest_by_key,
-    social_edges_of,
     stored_first,
-    users_of,
 )
-from interest_graph.events.parse import naming_broken_file, read_records
-from interest_graph.events.source_schema import SourceSchema
+from interest_graph.events.ingest_task import BRONZE, IngestWork, take_in
+from interest_graph.events.kernel_frames import large_rows, reader_errors, summaries, table_rows
 from interest_graph.events.sources import DONE, PENDING, InputFile, as_input_files
 from interest_graph.job import Run
+from interest_graph.jobs.ingest.reading import Input, read_inputs
+from interest_graph.table_files import files_of_json
 
-Parts = Sequence[tuple[SourceConfig, SourceSchema]]
-
-ATTRIBUTES: dict[str, tuple[Table, Callable[[DataFrame, SourceConfig], DataFrame]]] = {
-    "users": (tables.USERS, users_of),
-    "items": (tables.ITEMS, items_of),
-    "social_edges": (tables.SOCIAL_EDGES, social_edges_of),
+ATTRIBUTES: dict[str, Table] = {
+    "users": tables.USERS,
+    "items": tables.ITEMS,
+    "social_edges": tables.SOCIAL_EDGES,
 }
+# Few values, and columns whose values come again: others would fill dictionaries for nothing.
+_CODED = ("source", "file", "user_id", "item_id", "action", "value", "user_agent", "payload")
 
 
 def ledger_rows(run: Run) -> list[Row]:
@@ -45,21 +46,26 @@ def ledger_rows(run: Run) -> list[Row]:
 
 
 def claim(
-    run: Run, batch: str, files: Sequence[InputFile], known: Sequence[Row]
+    run: Run,
+    batch: str,
+    files: Sequence[InputFile],
+    known: Sequence[Row],
+    shapes: Mapping[str, str],
 ) -> list[InputFile]:
     """Enter the files in the ledger as pending.
 
-    known: rows of the ledger read before. Returns the files that now belong to this batch: without
-    those that a concurrent run has entered since.
+    known: rows of the ledger read before; shapes: digest of the settings by source. Returns the
+    files that now belong to this batch: without those that a concurrent run has entered since.
     """
     held = {(row.source, row.path) for row in known}
     fresh = [file for file in files if (file.source, file.path) not in held]
     changed = [file for file in files if (file.source, file.path) in held]
     if fresh:
         # Insert only: of two concurrent runs, the one that commits first owns the file.
-        run.store.merge(tables.FILES, _entries(run, batch, fresh, PENDING, {}), update=False)
+        entries = _entries(run, batch, fresh, PENDING, shapes)
+        run.store.merge(tables.FILES, entries, update=False)
     if changed:
-        run.store.merge(tables.FILES, _entries(run, batch, changed, PENDING, {}))
+        run.store.merge(tables.FILES, _entries(run, batch, changed, PENDING, shapes))
     mine = run.store.read(tables.FILES).where(F.col("batch_id") == batch)
     return as_input_files(mine.collect())
 
@@ -71,79 +77,122 @@ def abandon(run: Run, batch: str) -> None:
     run.store.delete(tables.FILES, f"batch_id = '{batch}'")
 
 
-def write_events(run: Run, batch: str, parts: Parts) -> dict[str, int]:
+def forget(run: Run, sources: Iterable[str]) -> None:
+    """Delete the records of these sources, which are about to be taken in with other settings."""
+    names = ", ".join(map(repr, sorted(sources)))
+    if names and run.store.exists(tables.EVENTS):
+        run.store.delete(tables.EVENTS, f"source IN ({names})")
+
+
+def write_events(run: Run, batch: str, inputs: Sequence[Input]) -> dict[str, int]:
     """Write the records of the batch to bronze.events, replacing what an earlier try wrote.
 
-    Returns the number of records by path if the batch has a single file, else an empty dict. Raises
-    DataError naming the file that is damaged.
+    Returns the number of records by file. Raises DataError naming a file that is damaged.
     """
-    frames = [_events(run, source, schema) for source, schema in parts]
-    events = reduce(DataFrame.unionByName, frames).withColumn("batch_id", F.lit(batch))
-    files, counted = _files(parts), Observation()
-    if len(files) == 1:
-        events = events.observe(counted, F.count(F.lit(1)).alias("n"))
-    with naming_broken_file(run.spark, files):
-        run.store.replace(tables.EVENTS, events, where=f"batch_id = '{batch}'")
-    return {files[0].path: counted.get["n"]} if len(files) == 1 else {}
+    bronze = run.store.files_of(tables.EVENTS, coded=_CODED)
+    work = IngestWork(batch, bronze)
+    rows = read_inputs(run.spark, inputs, partial(take_in, work=work))
+    if bronze is None:
+        rows = rows.persist(StorageLevel.DISK_ONLY)
+    with reader_errors(), large_rows(run.spark):
+        told = summaries(rows)
+        where = f"batch_id = '{batch}'"
+        if bronze is None:
+            run.store.replace(tables.EVENTS, table_rows(rows, BRONZE, tables.EVENTS.schema), where)
+        else:
+            files = [file for summary in told for file in summary[BRONZE]]
+            run.store.commit(tables.EVENTS, list(files_of_json(files)), where)
+    rows.unpersist()
+    return _counted(told, "ingest")
 
 
-def merge_attributes(run: Run, kind: str, parts: Parts) -> None:
-    """Merge new users, items or social edges into the stored rows, column by column."""
-    table, shape = ATTRIBUTES[kind]
-    records = [
-        shape(in_file_order(read_records(run.spark, source, [schema]), _files(parts)), source)
-        for source, schema in parts
-    ]
-    rows = reduce(DataFrame.unionByName, records)
+def merge_attributes(run: Run, kind: str, batch: str, inputs: Sequence[Input]) -> dict[str, int]:
+    """Merge new users, items or social edges into the stored rows, column by column.
+
+    Refused records go to silver.quarantine. Returns the number of records by file.
+    """
+    table, sources = ATTRIBUTES[kind], {some.source.name: some.source for some in inputs}
+    kernel = partial(_shaped, sources=sources)
+    packed = read_inputs(run.spark, inputs, kernel).persist(StorageLevel.DISK_ONLY)
+    with reader_errors(), large_rows(run.spark):
+        told = summaries(packed)
+        _write_refused(run, kind, batch, packed, told)
+        files = [file for some in inputs for file in some.layouts]
+        columns = [*table.schema.fields, *tables.QUARANTINE.schema.fields[1:3]]
+        shaped = table_rows(packed, ROWS, type(table.schema)(columns))
+        rows = in_file_order(shaped, files).drop("file", "position")
+        run.store.merge(table, _merged_with_stored(run, table, kind, rows))
+    packed.unpersist()
+    return _counted(told, "ingest")
+
+
+def _shaped(read: Any, _task: str, *, sources: Mapping[str, Any]) -> Any:
+    return shape_records(read, sources)
+
+
+def _merged_with_stored(run: Run, table: Table, kind: str, rows: DataFrame) -> DataFrame:
     if run.store.exists(table):
         stored = run.store.read(table)
         held = stored.join(rows.select(*table.key).distinct(), list(table.key), how="left_semi")
         rows = rows.unionByName(stored_first(as_given(held) if kind == "items" else held))
     merged = newest_by_key(rows, table.key)
-    with naming_broken_file(run.spark, _files(parts)):
-        run.store.merge(table, complete_items(merged) if kind == "items" else merged)
+    return complete_items(merged) if kind == "items" else merged
+
+
+def _write_refused(
+    run: Run, kind: str, batch: str, packed: DataFrame, told: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write refused records of attributes, and count them by kind."""
+    reasons = _counted(told, "reasons")
+    where = f"batch_id = '{batch}' AND kind = '{kind}'"
+    if not (reasons or run.store.exists(tables.QUARANTINE)):
+        return
+    schema = tables.QUARANTINE.schema
+    held = type(schema)([column for column in schema if column.name != "batch_id"])
+    refused = table_rows(packed, REFUSED, held).withColumn("batch_id", F.lit(batch))
+    run.store.replace(tables.QUARANTINE, refused, where)
+    for reason, n in sorted(reasons.items()):
+        run.count(f"{kind}.refused.{reason}", n)
 
 
 def finish_batch(
-    run: Run, batch: str, files: Sequence[InputFile], parts: Parts, known: dict[str, int]
-) -> int:
-    """Mark the files of the batch as done, with their numbers of records.
-
-    known: numbers of records by path, as far as they have been counted; others are counted now.
-    Returns the number of event records of the batch.
-    """
-    counted = [
-        read_records(run.spark, source, [schema]).groupBy("file").count()
-        for source, schema in parts
-        if source.kind != "events"
-    ]
-    paths = {file.path for source, part in parts if source.kind == "events" for file in part.files}
-    if paths - set(known):
-        events = run.store.read(tables.EVENTS).where(F.col("batch_id") == batch)
-        counted.append(events.groupBy("file").count())
-    rows = reduce(DataFrame.unionByName, counted).collect() if counted else []
-    n_rows = {**known, **{row["file"]: row["count"] for row in rows}}
-    done = _entries(run, batch, files, DONE, n_rows)
+    run: Run,
+    batch: str,
+    files: Sequence[InputFile],
+    n_rows: Mapping[str, int],
+    shapes: Mapping[str, str],
+) -> None:
+    """Mark the files of the batch as done, with their numbers of records."""
+    done = _entries(run, batch, files, DONE, shapes, n_rows)
     run.store.replace(tables.FILES, done, where=f"batch_id = '{batch}'")
-    return sum(count for path, count in n_rows.items() if path in paths)
 
 
-def _events(run: Run, source: SourceConfig, schema: SourceSchema) -> DataFrame:
-    records = read_records(run.spark, source, [schema]).withColumn("source", F.lit(source.name))
-    absent = {c: F.lit(None).cast("string") for c in EVENT_COLUMNS if c not in source.columns}
-    return records.withColumns(absent) if absent else records
-
-
-def _files(parts: Parts) -> list[InputFile]:
-    return [file for _, schema in parts for file in schema.files]
+def _counted(told: Sequence[Mapping[str, Any]], name: str) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for summary in told:
+        total.update(summary.get(name, {}))
+    return dict(total)
 
 
 def _entries(
-    run: Run, batch: str, files: Sequence[InputFile], status: str, n_rows: dict[str, int]
+    run: Run,
+    batch: str,
+    files: Sequence[InputFile],
+    status: str,
+    shapes: Mapping[str, str],
+    n_rows: Mapping[str, int] | None = None,
 ) -> DataFrame:
     rows = [
-        (f.source, f.path, f.size_bytes, f.modified_ts, batch, status, n_rows.get(f.path, 0))
-        for f in files
+        (
+            file.source,
+            file.path,
+            file.size_bytes,
+            file.modified_ts,
+            batch,
+            status,
+            None if n_rows is None else n_rows.get(file.path, 0),
+            shapes[file.source],
+        )
+        for file in files
     ]
-    entries = run.spark.createDataFrame(rows, tables.FILES.schema).coalesce(1)
-    return entries if status == DONE else entries.withColumn("n_rows", F.lit(None).cast("bigint"))
+    return run.spark.createDataFrame(rows, tables.FILES.schema).coalesce(1)

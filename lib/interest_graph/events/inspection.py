@@ -1,0 +1,45 @@
+"""Looks at the start of every file before anything is read or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from pyspark.sql import SparkSession
+
+from interest_graph.config import SourceConfig
+from interest_graph.events.delta_source import inspect_delta
+from interest_graph.events.driver_files import opener
+from interest_graph.events.readers import inspect_file
+from interest_graph.events.records import Layout
+from interest_graph.events.sources import InputFile
+
+_OPEN_AT_ONCE = 16
+
+
+def inspect_files(
+    spark: SparkSession, source: SourceConfig, files: Sequence[InputFile]
+) -> dict[InputFile, Layout]:
+    """The layout of each file; files without any content are left out.
+
+    Files are opened beside one another, at most _OPEN_AT_ONCE at a time. Raises DataError naming
+    file, column and the columns present where a mapped one is missing; of several files at fault,
+    the first in the order given is named.
+    """
+    sized = [file for file in files if file.size_bytes > 0]
+    found = _layouts(spark, source, sized)
+    return {file: layout for file in sized if (layout := found[file]) is not None}
+
+
+def _layouts(
+    spark: SparkSession, source: SourceConfig, files: Sequence[InputFile]
+) -> Mapping[InputFile, Layout | None]:
+    if not files:
+        return {}
+    if source.format == "delta":  # the table has one schema for all its files
+        return dict.fromkeys(files, inspect_delta(spark, source))
+    # Opening is waiting, for disks and object stores; threads wait together.
+    look = partial(inspect_file, source=source, open_file=opener(spark, source.path))
+    with ThreadPoolExecutor(_OPEN_AT_ONCE, "inspection") as pool:
+        return dict(zip(files, pool.map(look, [file.path for file in files]), strict=True))

@@ -1,0 +1,109 @@
+"""Runs kernels in Spark's tasks: frames of task_rows, and tables out of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from pyspark import TaskContext
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from interest_graph.errors import ConfigError, DataError
+from interest_graph.events import task_rows
+from interest_graph.session import temporarily
+
+T = TypeVar("T")
+Rows = Iterator[pa.RecordBatch]
+
+_ROWS_PER_BATCH = 20_000
+_ERROR_LINE = re.compile(rf"errors\.({ConfigError.__name__}|{DataError.__name__}): (.+)")
+
+
+def tasks_frame(
+    spark: SparkSession, tasks: Sequence[T], work: Callable[[T, str], Rows]
+) -> DataFrame:
+    """The task rows of `work(task, name)`, one Spark task for each of `tasks`.
+
+    name: of this attempt at the task, for its files.
+    """
+    numbers = spark.range(0, len(tasks), 1, max(len(tasks), 1))
+    return numbers.mapInArrow(partial(_run, tasks=list(tasks), work=work), task_rows.COLUMNS)
+
+
+def _run(batches: Iterable[pa.RecordBatch], tasks: list[T], work: Callable[[T, str], Rows]) -> Rows:
+    for batch in batches:
+        for number in batch.column(0).to_pylist():
+            yield from work(tasks[number], attempt())
+
+
+def mapped(frame: DataFrame, work: Callable[[Iterable[pa.RecordBatch], str], Rows]) -> DataFrame:
+    """The task rows of `work(batches, name)`, by partition of the frame."""
+    return frame.mapInArrow(partial(_run_on_partition, work=work), task_rows.COLUMNS)
+
+
+def _run_on_partition(
+    batches: Iterable[pa.RecordBatch], work: Callable[[Iterable[pa.RecordBatch], str], Rows]
+) -> Rows:
+    yield from work(batches, attempt())
+
+
+def attempt() -> str:
+    """A name of the running task and of its attempt."""
+    context = TaskContext.get()
+    if context is None:
+        return "00000-0"
+    return f"{context.partitionId():05d}-{context.attemptNumber()}"
+
+
+def table_rows(rows: DataFrame, kind: str, schema: StructType) -> DataFrame:
+    """The rows of a table that task rows of this kind hold, for Spark's own writer."""
+    held = rows.where(F.col("kind") == kind)
+    return held.mapInArrow(partial(_unpacked, names=schema.names), schema)
+
+
+def _unpacked(batches: Iterable[pa.RecordBatch], names: list[str]) -> Rows:
+    for row in task_rows.rows_of(batches):
+        table = task_rows.from_bytes(row["data"]).select(names)
+        decoded = {name: _decoded(table[name]) for name in names}
+        yield from pa.table(decoded).to_batches(_ROWS_PER_BATCH)
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Spark takes no dictionaries."""
+    if pa.types.is_dictionary(column.type):
+        return column.cast(column.type.value_type)
+    return column
+
+
+@contextmanager
+def large_rows(spark: SparkSession) -> Iterator[None]:
+    """Actions in the block send few rows at a time to a worker: a task row may hold megabytes."""
+    with temporarily(spark, {"spark.sql.execution.arrow.maxRecordsPerBatch": "16"}):
+        yield
+
+
+@contextmanager
+def reader_errors() -> Iterator[None]:
+    """Re-raise a kernel's ConfigError or DataError from a Spark job in the block, as one line."""
+    try:
+        yield
+    except Exception as error:
+        found = _ERROR_LINE.search(str(error))
+        if found is None or isinstance(error, ConfigError | DataError):
+            raise
+        kind, text = found.groups()
+        if kind == ConfigError.__name__:
+            raise ConfigError(*text.strip().split(": ", 1)) from None
+        raise DataError(text.strip()) from None
+
+
+def summaries(rows: DataFrame) -> list[dict[str, Any]]:
+    """What the tasks told the driver: one small object a task."""
+    rows = rows.where(F.col("kind") == task_rows.SUMMARY).select("data")
+    return [task_rows.told(row.asDict()) for row in rows.collect()]

@@ -1,0 +1,62 @@
+"""Deals files out to tasks: which task reads which part of which file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from interest_graph.events.readers import Split
+from interest_graph.events.records import Layout
+
+T = TypeVar("T")
+
+_LEAST_BYTES = 8 << 20  # of a task: starting one costs as much as reading so many
+_MOST_BYTES = 256 << 20
+_TASKS_A_SLOT = 3  # so that a slow task does not hold up the others' cores
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a file and what is known of the file."""
+
+    split: Split
+    layout: Layout
+    n_bytes: int
+
+
+def bytes_of_task(n_bytes: int, n_slots: int) -> int:
+    """How many bytes a task reads, of so many in all."""
+    return min(max(n_bytes // (n_slots * _TASKS_A_SLOT), _LEAST_BYTES), _MOST_BYTES)
+
+
+def pieces_of(
+    source: str, path: str, size: int, layout: Layout, *, is_divisible: bool, target: int
+) -> list[Piece]:
+    """The file in pieces of about `target` bytes; in one if it can only be read from its start."""
+    if layout.is_whole or not is_divisible or size <= 2 * target:
+        return [Piece(Split(source, path, 0, None), layout, size)]
+    n = -(-size // target)
+    bounds = [size * place // n for place in range(n + 1)]
+    return [
+        Piece(Split(source, path, low, high - low), layout, high - low)
+        for low, high in zip(bounds, bounds[1:], strict=False)
+    ]
+
+
+def dealt(things: Sequence[T], n_bytes: Callable[[T], int], target: int) -> list[list[T]]:
+    """Put things together, in order, to tasks of about `target` bytes."""
+    tasks: list[list[T]] = []
+    held = 0
+    for thing in things:
+        if not tasks or held + n_bytes(thing) > target:
+            tasks.append([])
+            held = 0
+        tasks[-1].append(thing)
+        held += n_bytes(thing)
+    return tasks
+
+
+def layouts_by_path(layouts: Mapping[str, Layout | None]) -> dict[str, Layout]:
+    """The layouts of files that hold anything."""
+    return {path: layout for path, layout in layouts.items() if layout is not None}

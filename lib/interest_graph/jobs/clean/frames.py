@@ -1,0 +1,136 @@
+"""The Spark jobs of cleaning: records to the parts of their users, users' events to facts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from interest_graph import tables
+from interest_graph.contract import Table
+from interest_graph.events import clean_records, periods, task_rows
+from interest_graph.events.bronze_reader import BronzeFile, map_bronze_files
+from interest_graph.events.clean_records import reduced_frame
+from interest_graph.events.kernel_frames import table_rows, tasks_frame
+from interest_graph.events.map_task import QUARANTINE, MapWork
+from interest_graph.events.reduce_task import BOTS, INTERACTIONS, ReduceWork
+from interest_graph.events.work_plan import bytes_of_task, dealt
+from interest_graph.job import Run
+from interest_graph.table_files import TableFiles, files_of_json
+
+_EVENTS_PER_PART = 700_000  # a worker holds some 400 bytes for each event of a part
+_FEW_EVENTS = 100_000  # one part: another task would cost more than it saves
+
+
+TABLES: dict[str, Table] = {
+    QUARANTINE: tables.QUARANTINE,
+    INTERACTIONS: tables.INTERACTIONS,
+    BOTS: tables.BOTS,
+}
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where workers write the tables of the clean job; all null where only Spark may."""
+
+    quarantine: TableFiles | None
+    interactions: TableFiles | None
+    bots: TableFiles | None
+
+    def of_facts(self) -> dict[str, TableFiles]:
+        """By name as the reduce task takes them."""
+        named = {INTERACTIONS: self.interactions, BOTS: self.bots}
+        return {name: files for name, files in named.items() if files is not None}
+
+
+def targets(run: Run) -> Targets:
+    """Tables to write to. With minimum support, facts go through Spark, which counts by item."""
+    quarantine = run.store.files_of(tables.QUARANTINE, coded=("source", "file"))
+    clean = run.settings.clean
+    if quarantine is None or max(clean.min_user_events, clean.min_item_events) > 1:
+        return Targets(quarantine, None, None)
+    coded = ("user_id", "item_id", "action", "session_id", "source")
+    return Targets(
+        quarantine,
+        run.store.files_of(tables.INTERACTIONS, coded=coded, ranged=("event_ts", "event_date")),
+        run.store.files_of(tables.BOTS, coded=("rule",), ranged=("event_date",)),
+    )
+
+
+def n_parts(run: Run, n_events: int) -> int:
+    """Into how many parts of users so many events are divided."""
+    if n_events < _FEW_EVENTS:
+        return 1
+    slots: int = run.spark.sparkContext.defaultParallelism
+    return max(slots, -(-n_events // _EVENTS_PER_PART))
+
+
+def map_work(
+    run: Run, parts: int, quarantine: TableFiles | None, aliases: DataFrame | None
+) -> MapWork:
+    """What the tasks that judge new records know."""
+    work = clean_records.map_work(run.settings, run.as_of, n_parts=parts)
+    if aliases is not None:
+        found = pa.Table.from_pandas(aliases.toPandas(), preserve_index=False)
+        work = replace(work, aliases=task_rows.to_bytes(found).to_pybytes())
+    return replace(work, quarantine=quarantine)
+
+
+def map_batches(
+    run: Run, batches: Collection[str], work: MapWork, days: Collection[date] | None = None
+) -> DataFrame:
+    """Task rows of the batches' records in bronze; days: of records that are read again."""
+    if days is not None:
+        work = replace(work, days=periods.as_numbers(days), quarantine=None)
+    where = in_batches(batches)
+    access = run.store.worker_files(tables.EVENTS)
+    listed = None if access is None else run.store.live_files(tables.EVENTS, where)
+    if access is None or listed is None:
+        return clean_records.map_frame(run.store.read(tables.EVENTS).where(where), work)
+    root = run.store.location(tables.EVENTS)
+    files = [BronzeFile(f"{root}/{f.path}", f.partition["batch_id"], f.size) for f in listed]
+    # Records are packed in bronze: a byte there is some five in the log.
+    slots = run.spark.sparkContext.defaultParallelism
+    target = bytes_of_task(5 * sum(file.n_bytes for file in files), slots) // 5
+    tasks = dealt(files, lambda file: file.n_bytes, target)
+    return tasks_frame(run.spark, tasks, partial(map_bronze_files, work=work, access=access))
+
+
+def reduced(
+    run: Run, rows: DataFrame, work: MapWork, days: Collection[date] | None, grain: str, to: Targets
+) -> DataFrame:
+    """Task rows of facts, by users. rows: of map_batches; days: to write, None for all."""
+    numbers = None if days is None else periods.as_numbers(days)
+    reduce = ReduceWork(run.settings.clean, numbers, grain, to.of_facts())
+    return reduced_frame(rows, len(work.keys), reduce)
+
+
+def write(
+    run: Run, name: str, told: Sequence[Mapping[str, Any]], rows: DataFrame, where: str | None
+) -> None:
+    """Replace the rows of a table that `where` selects (None: all) by what the tasks put out.
+
+    told: the tasks' summaries, which name the files that they wrote; rows: their task rows, which
+    hold the table's rows where Spark has to write them.
+    """
+    table = TABLES[name]
+    if any(name in summary for summary in told):
+        files = [file for summary in told for file in summary.get(name, [])]
+        run.store.commit(table, list(files_of_json(files)), where or "true")
+    else:
+        run.store.replace(table, table_rows(rows, name, table.schema), where)
+
+
+def in_batches(batches: Collection[str]) -> str:
+    """SQL predicate: the record is of one of these batches."""
+    return f"batch_id IN ({', '.join(repr(batch) for batch in sorted(batches))})"
+
+
+def refused_of(batches: Collection[str]) -> str:
+    """SQL predicate: the refused record is an event of one of these batches."""
+    return f"{in_batches(batches)} AND kind = 'events'"
