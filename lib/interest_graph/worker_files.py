@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _S3 = ("s3a", "s3", "s3n")
-# Providers that pyarrow has too: keys in the configuration, then in the environment, then the host's.
+# What pyarrow knows too: keys in the configuration, in the environment, then the host's.
 _KNOWN_PROVIDERS = (
     "SimpleAWSCredentialsProvider",
     "TemporaryAWSCredentialsProvider",

@@ -1,4 +1,4 @@
-"""Records of bronze.events again: from its files, or from a frame where Spark alone may read them."""
+"""Records of bronze.events again: from its files, or from a frame where only Spark may read it."""
 
 from __future__ import annotations
 

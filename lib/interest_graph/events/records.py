@@ -2,10 +2,10 @@
 
 Columns: position, length (BIGINT), is_readable, payload, then one text column for each mapped name.
 position: of a text file, the offset of the record's first byte in the file's text, decompressed and
-in UTF-8; of a table's file, the number of the row. length: bytes of the record, line end excluded; of
-a row of a table, null. payload: what the mapping leaves over as a JSON object, null if nothing is
-left; of a record that is not readable, its raw text. Values keep the text that they were received
-in; lists are JSON arrays, objects JSON objects; a missing value is null.
+in UTF-8; of a table's file, the number of the row. length: bytes of the record, line end excluded;
+of a row of a table, null. payload: what the mapping leaves over as a JSON object, null if nothing
+is left; of a record that is not readable, its raw text. Values keep the text that they were
+received in; lists are JSON arrays, objects JSON objects; a missing value is null.
 """
 
 from __future__ import annotations

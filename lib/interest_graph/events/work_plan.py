@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from interest_graph.events.readers import Split
@@ -40,7 +41,7 @@ def pieces_of(
     bounds = [size * place // n for place in range(n + 1)]
     return [
         Piece(Split(source, path, low, high - low), layout, high - low)
-        for low, high in zip(bounds, bounds[1:], strict=False)
+        for low, high in pairwise(bounds)
     ]
 
 
@@ -55,8 +56,3 @@ def dealt(things: Sequence[T], n_bytes: Callable[[T], int], target: int) -> list
         tasks[-1].append(thing)
         held += n_bytes(thing)
     return tasks
-
-
-def layouts_by_path(layouts: Mapping[str, Layout | None]) -> dict[str, Layout]:
-    """The layouts of files that hold anything."""
-    return {path: layout for path, layout in layouts.items() if layout is not None}

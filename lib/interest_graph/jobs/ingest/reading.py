@@ -29,7 +29,7 @@ _SPLIT_FORMATS = ("csv", "json", "log")
 
 @dataclass(frozen=True)
 class Input:
-    """The files of one source and what the start of each tells. Files without content are absent."""
+    """The files of one source that hold anything, and what the start of each tells."""
 
     source: SourceConfig
     layouts: Mapping[InputFile, Layout]
