@@ -157,7 +157,7 @@ class Store:
     def files_of(
         self, table: Table, *, coded: tuple[str, ...] = (), ranged: tuple[str, ...] = ()
     ) -> TableFiles | None:
-        """The table's folder for workers to write into; None where only Spark may.
+        """The table's folder, made if absent, for workers to write into; None where only Spark may.
 
         coded, ranged: columns that get a dictionary, and statistics. The files count once `commit`
         names them; others are removed by the maintain job's vacuum.
@@ -165,6 +165,7 @@ class Store:
         access = self.worker_files(table)
         if access is None:
             return None
+        self.create(table)  # Delta makes no table in a folder that holds files
         name = (self.run_id or "session")[:12]
         return TableFiles(self.location(table), access, name, coded, ranged)
 
@@ -173,7 +174,6 @@ class Store:
 
         where: a predicate on partition columns; "true" for all rows, None adds.
         """
-        self.create(table)
         location = self.location(table)
         self._retry(table, lambda: commit_files(self.spark, location, files, where))
 

@@ -9,6 +9,7 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import Any
 from urllib.parse import quote
 
@@ -34,14 +35,14 @@ class NewFile:
     size: int
     n_rows: int
     partition: dict[str, str] = field(default_factory=dict)
-    lowest: dict[str, str] = field(default_factory=dict)
-    highest: dict[str, str] = field(default_factory=dict)
+    lowest: dict[str, Any] = field(default_factory=dict)
+    highest: dict[str, Any] = field(default_factory=dict)
 
     def as_action(self, moment_ms: int) -> str:
         """The `add` of the Delta protocol, as JSON."""
         stats = {"numRecords": self.n_rows, "minValues": self.lowest, "maxValues": self.highest}
         add = {
-            "path": quote(self.path),
+            "path": quote(self.path, safe="/="),
             "partitionValues": self.partition,
             "size": self.size,
             "modificationTime": moment_ms,
@@ -128,7 +129,6 @@ class _OpenFile:
             self._n_rows,
             self._partition,
             {name: _as_statistic(low) for name, (low, _) in self._bounds.items()},
-            # Delta's statistics of times are cut to milliseconds, which readers round up again.
             {name: _as_statistic(high) for name, (_, high) in self._bounds.items()},
         )
 
@@ -142,18 +142,21 @@ def _compact(column: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     if not pa.types.is_dictionary(column.type):
         return column
     coded = column.combine_chunks()
+    is_null = coded.indices.is_null().to_numpy(zero_copy_only=False)
     codes = coded.indices.fill_null(0).to_numpy(zero_copy_only=False)
     used = np.zeros(len(coded.dictionary), dtype=bool)
-    used[codes] = True
-    moved = (np.cumsum(used) - 1).astype(np.int32)[codes]
-    indices = pa.array(moved, mask=coded.indices.is_null().to_numpy(zero_copy_only=False))
+    used[codes[~is_null]] = True
+    moved = (np.cumsum(used) - 1).astype(np.int32)
+    indices = pa.array(moved[codes] if len(moved) else codes, pa.int32(), mask=is_null)
     values = coded.dictionary.take(pa.array(np.flatnonzero(used)))
     return pa.DictionaryArray.from_arrays(indices, values)
 
 
-def _as_statistic(value: Any) -> str:
-    text = value.isoformat()
-    return text.replace("+00:00", "Z") if "T" in text else text
+def _as_statistic(value: Any) -> Any:
+    """Times and dates as texts, numbers as they are."""
+    if not isinstance(value, date):
+        return value
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def files_as_json(files: Sequence[NewFile]) -> list[dict[str, Any]]:

@@ -1,0 +1,166 @@
+"""Files that workers write for a Delta table, and the commits that name them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from interest_graph import delta_commit, tables
+from interest_graph.contract import Table
+from interest_graph.table_files import NewFile, TableFiles, compact
+from interest_graph.worker_files import WorkerFiles, _s3_files, local_name
+
+DAYS = Table(
+    name="silver.days",
+    columns="name STRING NOT NULL, n BIGINT, day STRING NOT NULL",
+    key=("name",),
+    writer="clean",
+    comment="For tests",
+    partition_by=("day",),
+)
+
+
+def rows(*names):
+    return pa.table({"name": pa.array(names), "n": pa.array(range(len(names)), pa.int64())})
+
+
+def test_a_partition_has_one_file_of_all_that_a_task_writes(tmp_path):
+    files = TableFiles(str(tmp_path), WorkerFiles(), "run", coded=("name",), ranged=("n",))
+    writer = files.writer("00001-0")
+
+    writer.write(rows("a", "b"), {"day": "2024-05-01"})
+    writer.write(rows("c"), {"day": "2024-05-02"})
+    writer.write(rows("d", "e", "f"), {"day": "2024-05-01"})
+    writer.write(rows(), {"day": "2024-05-03"})
+    first, second = writer.close()
+
+    assert (first.n_rows, first.partition, first.lowest, first.highest) == (
+        5,
+        {"day": "2024-05-01"},
+        {"n": 0},
+        {"n": 2},
+    )
+    assert second.n_rows == 1
+    assert first.path.startswith("day=2024-05-01/run-00001-0-")
+    assert first.size == (tmp_path / first.path).stat().st_size
+    assert pq.read_table(tmp_path / first.path)["name"].to_pylist() == ["a", "b", "d", "e", "f"]
+    assert not list(tmp_path.glob("day=2024-05-03"))
+
+
+def test_two_attempts_of_a_task_touch_no_file_of_each_other(tmp_path):
+    files = TableFiles(str(tmp_path), WorkerFiles(), "run")
+    paths = []
+    for _ in range(2):
+        writer = files.writer("00001-0")
+        writer.write(rows("a"), {"day": "1"})
+        paths += [file.path for file in writer.close()]
+
+    assert len(set(paths)) == 2
+
+
+def test_a_file_holds_the_dictionary_values_that_occur():
+    column = pa.chunked_array([pa.array(["a", "b", "c", None]).dictionary_encode()])
+
+    kept = compact(pa.table({"name": column}).slice(1, 3))
+
+    assert kept["name"].to_pylist() == ["b", "c", None]
+    assert kept["name"].combine_chunks().dictionary.to_pylist() == ["b", "c"]
+
+
+def test_statistics_are_written_as_the_protocol_says():
+    moment = datetime(2024, 5, 1, 10, 0, 0, 250000, tzinfo=UTC)
+    action = NewFile("day=a%3Ab/x y.parquet", 3, 2, {"day": "a:b"}, {"at": moment.isoformat()})
+
+    add = json.loads(action.as_action(7))["add"]
+
+    assert add["path"] == "day=a%253Ab/x%20y.parquet"
+    assert json.loads(add["stats"])["numRecords"] == 2
+
+
+def test_committed_files_are_rows_of_the_table_and_replace_those_of_a_partition(open_pipeline):
+    store = open_pipeline().store
+
+    def write(names, day, where=None):
+        writer = store.files_of(DAYS, ranged=("n",)).writer("0")
+        writer.write(rows(*names), {"day": day})
+        store.commit(DAYS, writer.close(), where)
+
+    write(["a", "b"], "1")
+    write(["c"], "2")
+    assert sorted(map(tuple, store.read(DAYS).collect())) == [
+        ("a", 0, "1"),
+        ("b", 1, "1"),
+        ("c", 0, "2"),
+    ]
+    before = store.state(DAYS).identity
+
+    write(["d"], "1", where="day IN ('1', '3')")
+
+    assert sorted(row.name for row in store.read(DAYS).collect()) == ["c", "d"]
+    assert store.state(DAYS).identity != before
+    assert sorted(file.partition["day"] for file in store.live_files(DAYS, "true")) == ["1", "2"]
+    write(["e"], "2", where="true")
+    assert [row.name for row in store.read(DAYS).collect()] == ["e"]
+
+
+def test_a_commit_without_files_or_rows_to_replace_is_none(open_pipeline):
+    store = open_pipeline().store
+    store.create(DAYS)
+    version = store.version(DAYS)
+
+    delta_commit.commit_files(store.spark, store.location(DAYS), [], "day = '1'")
+
+    assert store.version(DAYS) == version
+
+
+def test_a_table_of_an_earlier_layout_is_brought_to_the_present_one(open_pipeline, spark):
+    from pyspark.sql import functions as F
+
+    store = open_pipeline().store
+    earlier = spark.createDataFrame([("a", 1)], "name STRING, n BIGINT")
+    earlier.write.format("delta").partitionBy("name").save(store.location(DAYS))
+
+    store.upgrade(DAYS, {"day": F.lit("1")})
+    store.upgrade(DAYS, {"day": F.lit("2")})  # it is as declared: nothing to do
+
+    assert [tuple(row) for row in store.read(DAYS).collect()] == [("a", 1, "1")]
+    assert [file.partition for file in store.live_files(DAYS, "true")] == [{"day": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/a b/c", "/a b/c"), ("file:/a%20b/c", "/a b/c"), ("file:///a%25/c", "/a%/c")],
+)
+def test_local_paths_of_both_forms_name_one_file(path, name):
+    assert local_name(path) == name
+
+
+def test_s3_options_of_hadoop_become_those_of_pyarrow():
+    given = dict.fromkeys(
+        ("session.token", "endpoint.region", "encryption.algorithm")
+        + ("server-side-encryption-algorithm", "aws.credentials.provider")
+    )
+    given |= {"access.key": "k", "secret.key": "s", "endpoint": "http://127.0.0.1:5000"}
+    given |= {"path.style.access": "true", "connection.ssl.enabled": "false"}
+
+    files = _s3_files(given, "lake")
+
+    assert files.options == {
+        "access_key": "k",
+        "secret_key": "s",
+        "endpoint_override": "127.0.0.1:5000",
+        "region": "us-east-1",
+        "scheme": "http",
+        "force_virtual_addressing": False,
+    }
+    assert "k" not in repr(files).replace("WorkerFiles", "")
+    assert _s3_files({**given, "aws.credentials.provider": "com.example.Own"}, "lake") is None
+    assert _s3_files({**given, "encryption.algorithm": "SSE-KMS"}, "lake") is None
+
+
+def test_tables_say_which_columns_they_are_partitioned_by():
+    assert tables.INTERACTIONS.partition_by == tables.BOTS.partition_by == ("event_period",)
