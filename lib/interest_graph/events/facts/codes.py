@@ -53,7 +53,7 @@ def ranks(column: pa.ChunkedArray) -> Codes:
 
 def encoded(column: pa.ChunkedArray) -> tuple[Codes, pa.StringArray]:
     """Codes of a text or dictionary column, equal for equal texts and -1 for null; its texts."""
-    if not column.num_chunks:
+    if not len(column):
         return np.empty(0, np.int32), pa.array([], pa.string())
     if not pa.types.is_dictionary(column.type):
         return _indices_and_dictionary(column.dictionary_encode())
