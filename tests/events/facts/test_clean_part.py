@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -46,9 +47,8 @@ def messy(events):
             "is_crawler": draw.random() < 0.02,
         }
         midnight = draw.choice([-86_400, 0, 86_400])
-        cases.append(
-            (midnight + draw.choice([draw.randrange(-40, 40), draw.randrange(50_000)]), changes)
-        )
+        second = draw.choice([draw.randrange(-40, 40), draw.randrange(50_000)])
+        cases.append((midnight + second, changes))
     return events(*cases)
 
 
@@ -61,7 +61,7 @@ def test_the_order_of_the_rows_and_their_batches_mean_nothing(messy, seed):
     draw = np.random.default_rng(seed)
     shuffled = messy.take(pa.array(draw.permutation(len(messy))))
     edges = [0, *sorted(draw.integers(0, len(messy), 5).tolist()), len(messy)]
-    pieces = [shuffled.slice(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [shuffled.slice(a, b - a) for a, b in pairwise(edges)]
 
     again = clean_part(pa.concat_tables(pieces), CONFIG, None)
 

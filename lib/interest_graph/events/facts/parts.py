@@ -37,8 +37,8 @@ def split_by_user(events: pa.Table, n_parts: int) -> list[pa.Table]:
 def hash_texts(texts: pa.StringArray) -> npt.NDArray[np.uint64]:
     """uint64[n]: a hash of each text's bytes, the same on every machine: no library decides it.
 
-    Sum of byte * _PRIME**place modulo 2**64 and the finaliser of SplitMix64 (Steele, Lea, Flood
-    2014), so that all bits depend on all bytes. Not for secrets.
+    Sum of (byte + 1) * _PRIME**place modulo 2**64, places from 1, then the finaliser of SplitMix64
+    (Steele, Lea, Flood 2014), so that all bits depend on all bytes. No protection against attacks.
     """
     pieces = [
         _hash_piece(texts.slice(start, _USERS_AT_ONCE))
@@ -69,9 +69,8 @@ def _hash_piece(texts: pa.StringArray) -> npt.NDArray[np.uint64]:
     places = np.arange(len(data)) - np.repeat(offsets[:-1], sizes)
     powers = np.cumprod(np.full(int(sizes.max(initial=0)) + 1, _PRIME, np.uint64))
     terms = (data.astype(np.uint64) + np.uint64(1)) * powers[places]
-    sums = np.append(
-        np.uint64(0), np.cumsum(terms, dtype=np.uint64)
-    )  # differences: no reduceat of empty texts
+    # Differences of running sums, because reduceat gives no 0 for an empty text.
+    sums = np.append(np.uint64(0), np.cumsum(terms, dtype=np.uint64))
     return _mixed(sums[offsets[1:]] - sums[offsets[:-1]])
 
 
