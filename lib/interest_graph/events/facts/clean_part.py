@@ -1,0 +1,172 @@
+"""All events of some users -> their facts, their days as bots, and the account of every event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interest_graph.config import CleanConfig
+from interest_graph.config.clean import BotConfig
+from interest_graph.events.facts import bots, repeats
+from interest_graph.events.facts.codes import (
+    Coded,
+    Codes,
+    Ints,
+    Mask,
+    order_by,
+    ranked,
+    starts_of_runs,
+)
+from interest_graph.events.facts.events import Events, days_of, numbers
+from interest_graph.events.facts.fact_table import fact_table
+from interest_graph.events.facts.sessions import sessions_of
+
+# Peak memory of clean_part for each event, the events themselves included; measured. Plan parts
+# with it: all events of a user are cleaned in one piece.
+BYTES_PER_EVENT = 400
+
+CRAWLER = "crawler_agent"
+BOTS = pa.schema(
+    [
+        pa.field("user_id", pa.string(), nullable=False),
+        pa.field("event_date", pa.date32(), nullable=False),
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("n_events", pa.int64(), nullable=False),
+    ]
+)
+_BY_KEY = [(name, "ascending") for name in ("user_id", "event_date", "rule")]
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """facts: columns of silver.interactions; bots: columns of silver.bots; counts: events by fate.
+
+    facts are sorted by event_date, user_id, event_ts, source, item_id and action, so those of a day
+    are one slice; texts other than event_id are dictionaries. In counts, accepted = kept + all of
+    the others.
+    """
+
+    facts: pa.Table
+    counts: dict[str, int]
+    bots: pa.Table
+
+
+def clean_part(events: pa.Table, config: CleanConfig, days: Codes | None) -> Cleaned:
+    """Clean all events of some users. The result does not depend on the order of the rows.
+
+    events: source, user_id, item_id, action (texts or dictionaries), micros (int64, since 1970
+    UTC), value (double); event_id (text) and is_crawler (bool) where a source maps them.
+    days: int32, the days to write, since 1970; None for all. Events of other days are context (one
+    may make a later event a retry) and are neither written nor counted.
+    Raises DataError if a column is null that must not be.
+    """
+    scope = _Scope(days)
+    counts = {"accepted": scope.count(days_of(numbers(events, "micros")))}
+    listed = [BOTS.empty_table()]
+    if (
+        config.bots is not None
+        and config.bots.crawler_agents
+        and "is_crawler" in events.schema.names
+    ):
+        events, crawlers = _without_crawlers(events, scope)
+        counts[CRAWLER] = _n_events(crawlers)
+        listed.append(crawlers)
+    coded = Events.of(events)
+    rows = _in_order_of_time(coded, _distinct(coded, config, scope, counts))
+    if config.bots is not None:
+        rows, found = _without_bots(coded, rows, config.bots, scope)
+        for rule in bots.RULES:
+            counts[rule] = _n_events(found.filter(pc.equal(found["rule"], rule)))
+        listed.append(found)
+    sessions = sessions_of(coded.user.codes[rows], coded.day[rows], coded.micros[rows], config)
+    facts = fact_table(coded, rows, sessions, np.flatnonzero(scope.holds(coded.day[rows])))
+    counts["kept"] = len(facts)
+    return Cleaned(facts, counts, pa.concat_tables(listed).sort_by(_BY_KEY))
+
+
+class _Scope:
+    """The days to write."""
+
+    def __init__(self, days: Codes | None) -> None:
+        self._days = days
+
+    def holds(self, day: Codes) -> Mask:
+        """Whether each day is to be written."""
+        return np.ones(len(day), bool) if self._days is None else np.isin(day, self._days)
+
+    def count(self, day: Codes) -> int:
+        """How many of the days are to be written."""
+        return int(np.count_nonzero(self.holds(day)))
+
+
+def _without_crawlers(events: pa.Table, scope: _Scope) -> tuple[pa.Table, pa.Table]:
+    """The events of people, and the crawlers' users and days as rows of BOTS."""
+    is_crawler = events["is_crawler"].fill_null(False)
+    if not pc.any(is_crawler).as_py():
+        return events, BOTS.empty_table()
+    crawlers = events.filter(is_crawler)
+    user, day = ranked(crawlers["user_id"], "user_id"), days_of(numbers(crawlers, "micros"))
+    rows = order_by(user.codes, day)
+    starts = np.flatnonzero(starts_of_runs(user.codes[rows], day[rows]))
+    sizes = np.diff(starts, append=len(rows))
+    rules = np.full(len(starts), CRAWLER)
+    return events.filter(pc.invert(is_crawler)), _listed(
+        user, day, rows[starts], rules, sizes, scope
+    )
+
+
+def _distinct(events: Events, config: CleanConfig, scope: _Scope, counts: dict[str, int]) -> Ints:
+    """The rows that repeat no other; enters in `counts` those that do, by reason."""
+    acts = repeats.acts_of(events)
+    if events.event_id is not None:
+        acts, same_id = repeats.without_repeated_ids(events, acts)
+        counts[repeats.DUPLICATE_ID] = scope.count(events.day[same_id])
+    kept, same_event, retries = repeats.without_repeated_events(
+        acts, retry_seconds=config.retry_seconds
+    )
+    counts[repeats.DUPLICATE_EVENT] = scope.count(events.day[same_event])
+    counts[repeats.RETRY] = scope.count(events.day[retries])
+    return kept
+
+
+def _in_order_of_time(events: Events, rows: Ints) -> Ints:
+    """The rows by day, user, time, source, item and action: a total order of distinct events."""
+    codes = [part.codes[rows] for part in (events.source, events.item, events.action)]
+    day, user, micros = events.day[rows], events.user.codes[rows], events.micros[rows]
+    return rows[order_by(day, user, micros, *codes)]
+
+
+def _without_bots(
+    events: Events, rows: Ints, config: BotConfig, scope: _Scope
+) -> tuple[Ints, pa.Table]:
+    """The rows of users' days that break no rule, and the other days as rows of BOTS."""
+    is_first = starts_of_runs(events.day[rows], events.user.codes[rows])
+    days = bots.UserDays.of(is_first, events.micros[rows], events.item.codes[rows])
+    verdicts = bots.verdicts(days, config)
+    broken = np.flatnonzero(verdicts != bots.NO_BOT)
+    if not len(broken):
+        return rows, BOTS.empty_table()
+    rules = np.array(bots.RULES)[verdicts[broken]]
+    first = rows[days.start[broken]]
+    found = _listed(events.user, events.day, first, rules, days.sizes[broken], scope)
+    return rows[(verdicts == bots.NO_BOT)[days.number]], found
+
+
+def _listed(
+    user: Coded, day: Codes, rows: Ints, rules: np.ndarray, sizes: Ints, scope: _Scope
+) -> pa.Table:
+    """Rows of BOTS for the users and days of these rows; those of days to write."""
+    columns = [
+        user.column(rows).cast(pa.string()),
+        pa.array(day[rows], pa.date32()),
+        pa.array(rules.tolist(), pa.string()),
+        pa.array(sizes, pa.int64()),
+    ]
+    return pa.Table.from_arrays(columns, schema=BOTS).filter(pa.array(scope.holds(day[rows])))
+
+
+def _n_events(listed: pa.Table) -> int:
+    return pc.sum(listed["n_events"]).as_py() or 0
