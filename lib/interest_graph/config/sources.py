@@ -55,6 +55,9 @@ class SourceConfig(Section):
     delimiter: str = Field(default=",", min_length=1)  # csv only; may have several characters
     header: bool = True  # csv only; without a header, columns are called _c0, _c1, ...
     quote: str = Field(default='"', max_length=1)  # csv only; empty: no quoting
+    # csv only; how a quote is written within quotes: "" or \"; auto: doubled where a record is read
+    # well so, else by backslash
+    quote_escape: Literal["auto", "doubled", "backslash"] = "auto"
     multiline: bool = False  # csv only; quoted fields may have line ends (files are then not split)
     encoding: str = "UTF-8"
     pattern: str = "combined"  # log only: common, combined, or a regular expression of named groups
@@ -75,6 +78,13 @@ class SourceConfig(Section):
                 "with (?<name>...) groups"
             )
         return pattern
+
+    @model_validator(mode="after")
+    def _delimiter_ends_fields(self) -> SourceConfig:
+        taken = [sign for sign in ("\n", "\r", self.quote) if sign and sign in self.delimiter]
+        if taken:
+            raise ValueError("delimiter must hold neither the quote nor a line end")
+        return self
 
     @model_validator(mode="after")
     def _columns_fit_the_kind(self) -> SourceConfig:
