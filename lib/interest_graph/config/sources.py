@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from interest_graph.config.base import Section, known_or_plugin
+from interest_graph.config.log_patterns import group_names, problem_of
 
 EVENT_COLUMNS = ("event_id", "user_id", "item_id", "action", "event_time", "value", "user_agent")
 USER_COLUMNS = ("user_id",)
@@ -72,11 +72,16 @@ class SourceConfig(Section):
     @field_validator("pattern")
     @classmethod
     def _pattern_has_groups(cls, pattern: str) -> str:
-        if pattern not in LOG_PATTERNS and not group_names(pattern):
+        if pattern in LOG_PATTERNS:
+            return pattern
+        if not group_names(pattern):
             raise ValueError(
                 f"must be {' or '.join(LOG_PATTERNS)}, or a regular expression "
                 "with (?<name>...) groups"
             )
+        problem = problem_of(pattern)
+        if problem:
+            raise ValueError(f"is no regular expression: {problem}")
         return pattern
 
     @model_validator(mode="after")
@@ -108,11 +113,6 @@ class SourceConfig(Section):
     def regex(self) -> str:
         """The regular expression of a log line."""
         return LOG_PATTERNS.get(self.pattern, self.pattern)
-
-
-def group_names(regex: str) -> list[str]:
-    """Names of the (?<name>...) groups of a regular expression, in order."""
-    return re.findall(r"\(\?<([a-zA-Z][a-zA-Z0-9]*)>", regex)
 
 
 def _refuse_unknown(columns: dict[str, str], known: tuple[str, ...]) -> None:

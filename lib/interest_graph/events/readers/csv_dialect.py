@@ -131,7 +131,9 @@ def _open_cell(quote: bytes, escape: str) -> re.Pattern[bytes]:
 def _body(quote: bytes, escape: str) -> bytes:
     # Possessive: fields of many megabytes need no memory for stepping back.
     sign = re.escape(quote)
-    special = sign + (rb"\\" if escape == "backslash" else b"")
-    text = rb"[^%b]*+" % special if len(quote) == 1 else rb"(?:(?!%b)[^\\])*+" % sign
-    pair = sign + sign + (rb"|\\." if escape == "backslash" else b"")
+    byte = rb"[^\\]" if escape == "backslash" else rb"."
+    text = rb"(?:(?!%b)%b)*+" % (sign, byte)
+    if len(quote) == 1:  # the same, faster
+        text = rb"[^%b\\]*+" % sign if escape == "backslash" else rb"[^%b]*+" % sign
+    pair = rb"%b%b|\\." % (sign, sign) if escape == "backslash" else sign + sign
     return rb"%b(?:(?:%b)%b)*+" % (text, pair, text)

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interest_graph.events.readers.csv_dialect import Dialect
-from interest_graph.events.readers.lines import Mask, Offsets, is_blank, not_utf8
+from interest_graph.events.readers.lines import Mask, Offsets, is_blank
+from interest_graph.events.records import readable
 
 _BACKSLASH = 92
 
@@ -47,7 +48,7 @@ def tokenise(
 ) -> Lines:
     """Classify the lines of a window; regular ones have `width` fields, if that is given."""
     text = np.frombuffer(window, np.uint8)
-    delimiters = _find(window, text, dialect.delimiter)
+    delimiters = _find(text, dialect.delimiter)
     bad = np.zeros(len(starts), np.bool_)
     doubled = np.zeros(0, np.int64)
     if dialect.quote and dialect.quote in window:
@@ -60,7 +61,6 @@ def tokenise(
     blank = np.zeros(len(starts), np.bool_)
     bare = np.flatnonzero((n_delimiters == 0) & ~bad)  # delimiters may be white space
     blank[bare] = is_blank(window, starts[bare], ends[bare])
-    bad[not_utf8(window, starts, ends)] = True
     is_regular = ~bad & ~blank
     if width is not None:
         is_regular &= n_delimiters == width - 1
@@ -89,11 +89,12 @@ def columns_of(lines: Lines, chosen: Mask, dialect: Dialect, width: int) -> list
     columns = []
     for n in range(width):
         column = tiles.take(pa.array(places[n::width], mask=is_empty[n::width]))
-        columns.append(_without_doubled(column, escaped[n::width], dialect.quote.decode()))
+        column = _without_doubled(column, escaped[n::width], dialect.quote.decode())
+        columns.append(_mended(column))
     return columns
 
 
-def _find(window: bytes, text: Bytes, sign: bytes) -> Offsets:
+def _find(text: Bytes, sign: bytes) -> Offsets:
     """Where the sign starts, also where occurrences overlap."""
     places = np.flatnonzero(text == sign[0])
     for offset in range(1, len(sign)):
@@ -129,12 +130,13 @@ class _Quotes:
 
     def _starts_field(self) -> Mask:
         before = np.maximum(self.at - self.size, 0)
-        follows = self.is_delimiter[before] & (self.at >= self.size)
-        return follows | (self.at == self.starts[self.line])
+        starts: Mask = self.is_delimiter[before] & (self.at >= self.size)
+        starts |= self.at == self.starts[self.line]
+        return starts
 
     def bad_lines(self) -> Mask:
         """Lines whose quotes are not those of RFC 4180, or may be meant otherwise."""
-        bad = (self.count & 1).astype(np.bool_)
+        bad: Mask = (self.count & 1).astype(np.bool_)
         touches_next = np.append(np.diff(self.at) == 1, False)
         touches_previous = np.concatenate(([False], touches_next[:-1]))
         behind = self.at + 1
@@ -155,12 +157,14 @@ class _Quotes:
         inside = np.zeros(len(self.text), np.uint8)
         inside[self.at[~bad[self.line]]] = 1
         np.cumsum(inside, dtype=np.uint8, out=inside)  # even at each line's start: no bad ones
-        return self.delimiters[(inside[self.delimiters] & 1) == 0]
+        outside: Offsets = self.delimiters[(inside[self.delimiters] & 1) == 0]
+        return outside
 
     def doubled(self, bad: Mask) -> Offsets:
         """Closing quotes that another quote follows at once; of lines that are not bad."""
         touches_next = np.append(np.diff(self.at) == 1, False)
-        return self.at[touches_next & self.closes & ~bad[self.line]]
+        doubled: Offsets = self.at[touches_next & self.closes & ~bad[self.line]]
+        return doubled
 
 
 def _cells(lines: Lines, chosen: Mask, dialect: Dialect, width: int) -> tuple[Offsets, Offsets]:
@@ -177,9 +181,10 @@ def _cells(lines: Lines, chosen: Mask, dialect: Dialect, width: int) -> tuple[Of
 def _holds_one_of(places: Offsets, starts: Offsets, ends: Offsets) -> Mask:
     """Which of the ascending spans hold one of the places."""
     found = np.zeros(len(starts), np.bool_)
-    span = np.searchsorted(starts, places, "right") - 1
-    within = (span >= 0) & (places < ends[span])
-    found[span[within]] = True
+    if len(starts):
+        span = np.searchsorted(starts, places, "right") - 1
+        within = (span >= 0) & (places < ends[span])
+        found[span[within]] = True
     return found
 
 
@@ -189,3 +194,13 @@ def _without_doubled(column: pa.Array, escaped: Mask, quote: str) -> pa.Array:
     mask = pa.array(escaped)
     single = pc.replace_substring(column.filter(mask), quote * 2, quote)
     return pc.replace_with_mask(column, mask, single)
+
+
+def _mended(column: pa.Array) -> pa.Array:
+    r"""The column with \xNN for bytes that are not UTF-8."""
+    try:
+        column.validate(full=True)  # one fast check of all the bytes
+        return column
+    except pa.ArrowInvalid:
+        texts = column.view(pa.binary()).to_pylist()
+        return pa.array([text if text is None else readable(text) for text in texts], pa.string())

@@ -15,13 +15,14 @@ def as_json_objects(columns: Mapping[str, pa.Array], n_rows: int) -> pa.Array:
     fields = [_field(name, column) for name, column in columns.items()]
     if not fields:
         return pa.nulls(n_rows, pa.string())
-    inner = pc.binary_join_element_wise(*fields, ",", null_handling="skip")
-    objects = pc.binary_join_element_wise("{", inner, "}", "")
-    return pc.if_else(pc.equal(inner, ""), pa.scalar(None, pa.string()), objects)
+    # Without the first "", Arrow drops rows of nulls alone.
+    joined = pc.binary_join_element_wise("", *fields, "", null_handling="skip")
+    objects = pc.binary_join_element_wise(pc.binary_replace_slice(joined, 0, 1, "{"), "}", "")
+    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), objects)
 
 
 def _field(name: str, column: pa.Array) -> pa.Array:
-    key = json.dumps(name, ensure_ascii=False) + ':"'
+    key = f',{json.dumps(name, ensure_ascii=False)}:"'
     return pc.binary_join_element_wise(key, _escaped(column), '"', "")
 
 
