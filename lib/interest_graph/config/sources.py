@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from interest_graph.config.base import Section, known_or_plugin
+from interest_graph.config.log_patterns import group_names, problem_of
 
 EVENT_COLUMNS = ("event_id", "user_id", "item_id", "action", "event_time", "value", "user_agent")
 USER_COLUMNS = ("user_id",)
@@ -55,6 +55,9 @@ class SourceConfig(Section):
     delimiter: str = Field(default=",", min_length=1)  # csv only; may have several characters
     header: bool = True  # csv only; without a header, columns are called _c0, _c1, ...
     quote: str = Field(default='"', max_length=1)  # csv only; empty: no quoting
+    # csv only; how a quote is written within quotes: "" or \"; auto: doubled where a record is read
+    # well so, else by backslash
+    quote_escape: Literal["auto", "doubled", "backslash"] = "auto"
     multiline: bool = False  # csv only; quoted fields may have line ends (files are then not split)
     encoding: str = "UTF-8"
     pattern: str = "combined"  # log only: common, combined, or a regular expression of named groups
@@ -69,12 +72,24 @@ class SourceConfig(Section):
     @field_validator("pattern")
     @classmethod
     def _pattern_has_groups(cls, pattern: str) -> str:
-        if pattern not in LOG_PATTERNS and not group_names(pattern):
+        if pattern in LOG_PATTERNS:
+            return pattern
+        if not group_names(pattern):
             raise ValueError(
                 f"must be {' or '.join(LOG_PATTERNS)}, or a regular expression "
                 "with (?<name>...) groups"
             )
+        problem = problem_of(pattern)
+        if problem:
+            raise ValueError(f"is no regular expression: {problem}")
         return pattern
+
+    @model_validator(mode="after")
+    def _delimiter_ends_fields(self) -> SourceConfig:
+        taken = [sign for sign in ("\n", "\r", self.quote) if sign and sign in self.delimiter]
+        if taken:
+            raise ValueError("delimiter must hold neither the quote nor a line end")
+        return self
 
     @model_validator(mode="after")
     def _columns_fit_the_kind(self) -> SourceConfig:
@@ -98,11 +113,6 @@ class SourceConfig(Section):
     def regex(self) -> str:
         """The regular expression of a log line."""
         return LOG_PATTERNS.get(self.pattern, self.pattern)
-
-
-def group_names(regex: str) -> list[str]:
-    """Names of the (?<name>...) groups of a regular expression, in order."""
-    return re.findall(r"\(\?<([a-zA-Z][a-zA-Z0-9]*)>", regex)
 
 
 def _refuse_unknown(columns: dict[str, str], known: tuple[str, ...]) -> None:
