@@ -152,7 +152,9 @@ def test_a_file_that_vanished_or_shrank_is_named(tmp_path):
         read(b"a\nb\n", start=2, length=7)
 
 
-@pytest.mark.parametrize("name", ["a b.json", "50%.json", "a%20b.json", "文#[x].json", "10:00.json"])
+@pytest.mark.parametrize(
+    "name", ["a b.json", "50%.json", "a%20b.json", "文#[x].json", "10:00.json"]
+)
 def test_local_paths_and_uris(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"here")

@@ -7,6 +7,7 @@ allows no line feed in one: a quote that is missing does no harm beyond its line
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,15 +41,16 @@ def find_objects(window: bytes, starts: Offsets, ends: Offsets) -> tuple[Offsets
 def split_at_objects(window: bytes, start: int, end: int) -> list[tuple[int, int]]:
     """Cut text that is no object before each line that begins with { and is not indented more.
 
-    The text's own first line tells the indentation of the elements: so that reading goes on with
-    the next element where one lacks its closing brace.
+    The line of the text's first { tells the indentation of the elements: so that reading goes on
+    with the next element where one lacks its closing brace.
     """
-    line = window[window.rfind(b"\n", 0, start) + 1 : start + 1]
+    opened = max(window.find(b"{", start, end), start)
+    line = window[window.rfind(b"\n", 0, opened) + 1 : opened + 1]
     indent = len(line) - len(line.lstrip(b" \t"))
     found = _OBJECT_AT_LINE_START.finditer(window, start, end)
     cuts = [match.start() + 1 for match in found if len(match[1]) <= indent]
     edges = [start, *cuts, end]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _braces(text: np.ndarray) -> tuple[Offsets, Mask]:
