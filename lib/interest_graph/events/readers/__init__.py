@@ -1,0 +1,1 @@
+"""Readers: bytes of an input file to the table of its records as received (events/records.py)."""
