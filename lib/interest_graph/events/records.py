@@ -29,7 +29,7 @@ class Layout:
 
     columns: the names of the columns in their order, of formats that have such an order; is_whole:
     whether the file can only be read from its start, in one piece; folders: columns that the names
-    of its folders give (dt=2024-05-01); null for Hive's default partition.
+    of its folders give (dt=2024-05-01), null for Hive's default partition.
     """
 
     columns: tuple[str, ...] = ()

@@ -111,11 +111,11 @@ _SIMPLER: tuple[tuple[str, Callable[[Any], pa.DataType]], ...] = (
 
 
 def _is_nested(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_struct(kind) or pa.types.is_map(kind)
+    return bool(pa.types.is_list(kind) or pa.types.is_struct(kind) or pa.types.is_map(kind))
 
 
 def _is_fractional(kind: pa.DataType) -> bool:
-    return pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _scalar_text(column: pa.Array, whole: bool) -> pa.StringArray:
@@ -180,7 +180,7 @@ def _decimal_text(column: pa.Array, whole: bool) -> pa.StringArray:
 
 
 def _float_text(column: pa.Array) -> pa.StringArray:
-    """Shortest text that gives the same number; NaN, Infinity and -Infinity as JSON's users know."""
+    """Shortest text that gives the same number; else NaN, Infinity or -Infinity."""
     texts = column.cast(pa.string())
     names = {"nan": "NaN", "-nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
     return _where(texts, pc.invert(pc.is_finite(column)), names.__getitem__)
