@@ -7,7 +7,6 @@ Local files are listed without the JVM, all others by Hadoop's listing of one fo
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,7 +75,7 @@ def list_paths(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
         raise DataError(f"source {source.name}: {error}") from None
     if not found:
         raise DataError(f"source {source.name}: no file at {source.path}")
-    return sorted(_as_input_file(source.name, entry) for entry in found)
+    return sorted(as_input_file(source.name, entry, entry.uri) for entry in found)
 
 
 def list_local(pattern: str) -> list[Entry]:
@@ -98,6 +97,14 @@ def matching_files(folders: Folders, pattern: str) -> list[Entry]:
     }
     exact = folders.entry(_normal(pattern)) if not found and has_wildcard(pattern) else None
     return list(_files_below(folders, exact)) if exact else list(found.values())
+
+
+def as_input_file(source: str, entry: Entry, uri: str) -> InputFile:
+    """The file as the ledger has it."""
+    # Hadoop writes file:/x or file:///x by how it was asked; Spark's rows say file:/x.
+    path = uri.replace("file:///", "file:/", 1)
+    modified = datetime.fromtimestamp(entry.modified_ms / 1000, UTC)
+    return InputFile(source, path, entry.size_bytes, modified)
 
 
 class LocalFolders:
@@ -208,13 +215,6 @@ def _remote(spark: SparkSession, source: SourceConfig) -> list[Entry]:
 
 def _is_local(spark: SparkSession, path: str) -> bool:
     return FileSystem(spark).is_local(f"{split_scheme(path)[0]}/")
-
-
-def _as_input_file(source: str, entry: Entry) -> InputFile:
-    # A name may begin with two slashes where a scheme has no host; Spark's rows have one.
-    uri = re.sub("^file:///?", "file:/", entry.uri)
-    modified = datetime.fromtimestamp(entry.modified_ms / 1000, UTC)
-    return InputFile(source, uri, entry.size_bytes, modified)
 
 
 def _require_unicode(path: str) -> None:
