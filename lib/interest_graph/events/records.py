@@ -29,12 +29,12 @@ class Layout:
 
     columns: the names of the columns in their order, of formats that have such an order; is_whole:
     whether the file can only be read from its start, in one piece; folders: columns that the names
-    of its folders give (dt=2024-05-01).
+    of its folders give (dt=2024-05-01), null for Hive's default partition.
     """
 
     columns: tuple[str, ...] = ()
     is_whole: bool = False
-    folders: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def schema_of(columns: Iterable[str]) -> pa.Schema:
