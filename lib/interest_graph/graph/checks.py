@@ -74,6 +74,7 @@ def require_bounded(edges: DataFrame) -> None:
     samples = [f"{row['src']}-{row['dst']} ({row['weight']:g})" for row in of_kind.take(3)]
     remedy = _SOCIAL if heaviest == "social" else _EVENTS
     raise DataError(
-        f"the weights of {heaviest} edges add up to more than 2**53 ({MOST_WEIGHT:.1e}); {remedy}",
+        f"the weights of all edges add up to more than 2**53 ({MOST_WEIGHT:.1e}), most of them "
+        f"{heaviest}; {remedy}",
         samples=samples,
     )
