@@ -155,3 +155,31 @@ def test_one_line_keeps_the_cause_and_drops_the_stack():
     text = "An error occurred\n\tat java.lang.Thread\nCaused by: java.io.EOFException: cut\n\tat x"
 
     assert one_line(RuntimeError(text)) == "RuntimeError: Caused by: java.io.EOFException: cut"
+
+
+TRACEBACK = """Traceback (most recent call last):
+  File "/w/worker.py", line 1247, in main
+    process()
+ValueError: first
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/w/worker.py", line 1239, in process
+    raise PySparkTypeError("no text")
+pyspark.errors.exceptions.base.PySparkTypeError: [X] no text"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\n  An exception was thrown from the Python worker. See below.\n{TRACEBACK}\n",
+        "An error occurred while calling o1.save.\n: org.apache.spark.SparkException: aborted\n"
+        f"Caused by: org.apache.spark.api.python.PythonException: {TRACEBACK}\n\n"
+        "\tat org.apache.spark.Task.run(Task.scala:1)\nCaused by: java.io.EOFException\n",
+    ],
+)
+def test_one_line_names_the_error_of_a_worker(text):
+    told = "pyspark.errors.exceptions.base.PySparkTypeError: [X] no text"
+
+    assert one_line(RuntimeError(text)) == f"RuntimeError: {told}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -76,11 +77,22 @@ class TrainingError(InterestGraphError):
         self.shard_id = shard_id
 
 
+# What ends a Python traceback: the error and its message.
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b")
+
+
 def one_line(error: BaseException) -> str:
-    """The error's message on one line, without a JVM stack trace."""
+    """The error's message on one line, without a stack trace of the JVM or of a Python worker."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    detail = lines[0] if lines else type(error).__name__
     if isinstance(error, InterestGraphError):
         return " ".join(lines)
     caused = [line for line in lines if line.startswith("Caused by:")]
-    return f"{type(error).__name__}: {caused[-1] if caused else detail}"[:500]
+    told = [*_raised_in_worker(lines), *caused[-1:], *lines, type(error).__name__]
+    return f"{type(error).__name__}: {told[0]}"[:500]
+
+
+def _raised_in_worker(lines: Sequence[str]) -> list[str]:
+    """The line of the error that ends the last Python traceback among the lines, if any."""
+    starts = [n for n, line in enumerate(lines) if "Traceback (most recent call last)" in line]
+    traced = lines[starts[-1] + 1 :] if starts else ()
+    return [line for line in traced if _RAISED.match(line)][:1]

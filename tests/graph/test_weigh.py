@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from interest_graph.config import GraphConfig
-from interest_graph.errors import DataError
-from interest_graph.graph.weigh import require_edges, to_graph_edges, weigh_edges
+from interest_graph.graph.weigh import weigh_edges
 
 
 def _weight(events, as_of, *rows, **settings):
@@ -104,14 +103,6 @@ def test_weights_do_not_depend_on_partitioning(spark, as_of):
         return {(r.user_id, r.item_id, r.weight) for r in weighed.collect()}
 
     assert weigh(1) == weigh(7)
-
-
-def test_a_graph_without_edges_is_one_clear_error(events, as_of):
-    old = events(("u", "i", "view", 30.0 * 80, None))
-    weighed = weigh_edges(old, as_of=as_of, config=GraphConfig(half_life_days=30.0))
-
-    with pytest.raises(DataError, match="half_life_days"):
-        require_edges(to_graph_edges(weighed))
 
 
 def _random_log(n):

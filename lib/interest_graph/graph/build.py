@@ -26,7 +26,7 @@ def prune_edges(edges: DataFrame, *, as_of: datetime, config: GraphConfig) -> Da
     edges: src, dst, weight, last_ts; other columns pass through.
     """
     kept = edges
-    for rule in _rules(as_of, config):
+    for _, rule in rules_of(as_of, config):
         kept = rule(kept)
     return keep_connected(edges, kept, config) if config.prune.keep_connected else kept
 
@@ -78,24 +78,33 @@ def _transposed(user_item: DataFrame, config: GraphConfig) -> tuple[DataFrame, G
     return transposed, config.model_copy(update={"neighbours_per_item": config.neighbours_per_user})
 
 
-def _rules(as_of: datetime, config: GraphConfig) -> Iterator[Rule]:
-    """The pruning rules that are on, in the order in which they are applied."""
-    settings = config.prune
-    if settings.max_age_days is not None:
-        yield partial(prune.drop_old_edges, as_of=as_of, max_age_days=settings.max_age_days)
+def rules_of(as_of: datetime, config: GraphConfig) -> Iterator[tuple[str, Rule]]:
+    """The pruning rules that are on, each with its setting, in the order of their application."""
+    on = config.prune
+    if on.max_age_days is not None:
+        rule = partial(prune.drop_old_edges, as_of=as_of, max_age_days=on.max_age_days)
+        yield f"graph.prune.max_age_days: {on.max_age_days:g}", rule
     if config.min_weight:
-        yield partial(prune.drop_light_edges, min_weight=config.min_weight)
-    if settings.min_share:
-        yield partial(prune.drop_minor_edges, min_share=settings.min_share)
-    if settings.max_p_value is not None:
-        yield partial(prune.drop_insignificant_edges, max_p_value=settings.max_p_value)
-    for name in settings.extra:
-        yield partial(_apply_own_rule, name=name)
-    yield partial(prune.keep_heaviest_edges, per_vertex=config.edges_per_user)
-    if settings.edges_per_item is not None:
-        yield partial(prune.keep_heaviest_edges, per_vertex=settings.edges_per_item, end="dst")
-    if settings.min_core:
-        yield partial(keep_core, config=config)
+        rule = partial(prune.drop_light_edges, min_weight=config.min_weight)
+        yield f"graph.min_weight: {config.min_weight:g}", rule
+    if on.min_share:
+        rule = partial(prune.drop_minor_edges, min_share=on.min_share)
+        yield f"graph.prune.min_share: {on.min_share:g}", rule
+    if on.max_p_value is not None:
+        rule = partial(prune.drop_insignificant_edges, max_p_value=on.max_p_value)
+        yield f"graph.prune.max_p_value: {on.max_p_value:g}", rule
+    for name in on.extra:
+        yield f"graph.prune.extra: {name}", partial(_apply_own_rule, name=name)
+    heaviest = prune.keep_heaviest_edges
+    yield (
+        f"graph.edges_per_user: {config.edges_per_user}",
+        partial(heaviest, per_vertex=config.edges_per_user),
+    )
+    if on.edges_per_item is not None:
+        rule = partial(heaviest, per_vertex=on.edges_per_item, end="dst")
+        yield f"graph.prune.edges_per_item: {on.edges_per_item}", rule
+    if on.min_core:
+        yield f"graph.prune.min_core: {on.min_core}", partial(keep_core, config=config)
 
 
 def _apply_own_rule(edges: DataFrame, *, name: str) -> DataFrame:

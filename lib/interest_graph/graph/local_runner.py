@@ -39,7 +39,9 @@ def run_in_worker(edges: DataFrame, kernel: GraphKernel, columns: str) -> DataFr
     def work(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         received = list(batches)
         if received:
-            yield kernel(*_as_graph(pd.concat(received, ignore_index=True)))
+            rows = kernel(*_as_graph(pd.concat(received, ignore_index=True)))
+            if len(rows):  # Spark cannot convert an empty frame: pandas does not know its types
+                yield rows
 
     return edges.select("src", "dst", "weight").repartition(1).mapInPandas(work, columns)
 

@@ -136,7 +136,8 @@ def _recall_rows(
         found = recall_before_and_after(
             pd.concat(received, ignore_index=True), n_users=n_users, k=k
         )
-        yield pd.DataFrame({"metric": list(found), "value": list(found.values())})
+        if found:  # Spark cannot convert an empty frame: pandas does not know its types
+            yield pd.DataFrame({"metric": list(found), "value": list(found.values())})
 
 
 def _by_kind(edges: DataFrame) -> Shape:

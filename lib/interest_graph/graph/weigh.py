@@ -9,7 +9,6 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.config.graph import GraphConfig, RarityConfig, ValueTransform
-from interest_graph.errors import DataError
 from interest_graph.graph.fixed_point import exact_sum
 from interest_graph.ids import item_vertex, user_vertex
 
@@ -23,7 +22,9 @@ def weigh_edges(interactions: DataFrame, *, as_of: datetime, config: GraphConfig
 
     interactions: user_id, item_id, action, event_ts, value, dwell_seconds; one row an event.
     Events after `as_of` are ignored, and so are those older than 72 half-lives, whose weight is
-    truncated to 0. The sums are then changed by `adjust_weights`, which by default does nothing.
+    truncated to 0. A sum beyond what `exact_sum` can hold is infinite, or no number once adjusted;
+    `checks.require_bounded` tells. The sums are then changed by `adjust_weights`, which by default
+    does nothing.
     Returns user_id, item_id, weight (> 0), n_events, first_ts, last_ts; one row a pair.
     """
     seen = interactions.where(_age_days(as_of) >= 0)
@@ -36,16 +37,6 @@ def weigh_edges(interactions: DataFrame, *, as_of: datetime, config: GraphConfig
         F.max("event_ts").alias("last_ts"),
     )
     return adjust_weights(edges.where("weight > 0"), config)
-
-
-def require_edges(edges: DataFrame) -> DataFrame:
-    """Return the edges unchanged. Raises DataError when there are none."""
-    if edges.isEmpty():
-        reasons = "after as_of, older than 72 half-lives, or of value 0"
-        raise DataError(
-            f"no edge weighs anything: every event is {reasons}; see as_of, graph.half_life_days"
-        )
-    return edges
 
 
 def to_graph_edges(weighed: DataFrame) -> DataFrame:

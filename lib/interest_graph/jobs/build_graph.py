@@ -10,12 +10,13 @@ from pyspark.sql import functions as F
 from interest_graph import tables
 from interest_graph.cache_scope import cache_scope
 from interest_graph.graph.build import connect, prune_edges
+from interest_graph.graph.checks import require_bounded, require_edges, require_kept
 from interest_graph.graph.interests import session_edges
 from interest_graph.graph.metrics import Shapes, shape_rows, shapes_of
 from interest_graph.graph.structure import describe, described_edges
 from interest_graph.graph.versions import version_of, version_row
 from interest_graph.graph.vertices import vertices_of, with_features
-from interest_graph.graph.weigh import require_edges, to_graph_edges, weigh_edges
+from interest_graph.graph.weigh import to_graph_edges, weigh_edges
 from interest_graph.job import Job, Run
 
 
@@ -36,10 +37,14 @@ def run(run: Run) -> None:
     with cache_scope(run.spark) as keep:
         with run.phase("weighing edges"):
             weighed = weigh_edges(inputs.interactions, as_of=run.as_of, config=config)
-            before = require_edges(keep(to_graph_edges(weighed)))
+            before = keep(to_graph_edges(weighed))
+            require_edges(before, inputs.interactions, as_of=run.as_of)
+            require_bounded(before)
         with run.phase("pruning and projecting"):
             pruned = keep(prune_edges(before, as_of=run.as_of, config=config))
+            require_kept(before, pruned, as_of=run.as_of, config=config)
             edges = keep(_connect(run, inputs, pruned))
+            require_bounded(edges)
         with run.phase("structure") as report:
             structure = describe(described_edges(edges, config), config, report=report)
             shapes = shapes_of(before, pruned, edges, structure, config)

@@ -18,6 +18,7 @@ from interest_graph.evaluate.split import Split, count_unknown, make_split
 from interest_graph.filesystem import FileSystem
 from interest_graph.graph import weigh
 from interest_graph.graph.build import prune_edges
+from interest_graph.graph.checks import require_bounded
 from interest_graph.identity import digest
 from interest_graph.ids import user_item_pairs
 from interest_graph.job import Job, Run
@@ -36,14 +37,15 @@ Keep = Callable[[DataFrame], DataFrame]
 class SplitInputs:
     """The inputs of all models on one split.
 
-    edges, validation: user_id, item_id, weight, parts of the pruned train graph; histories: the
+    edges, validation: user_id, item_id, weight, parts of the pruned train graph; validation is None
+    where no user has two edges; histories: the
     train items of the users asked about; hold_out: user_id, item_id; n_users: those asked about;
     size: of the train graph.
     """
 
     split: Split
     edges: DataFrame
-    validation: DataFrame
+    validation: DataFrame | None
     histories: DataFrame
     hold_out: DataFrame
     n_users: int
@@ -68,26 +70,31 @@ def _prepare(run: Run, split: Split, keep: Keep) -> SplitInputs | None:
     split = Split(split.name, train, test, split.as_of)
     for name, n_rows in count_unknown(split).items():
         run.count(f"{split.name}: {name}", n_rows)
-    weighed = keep(_weigh(run, split))
+    weighed = _weigh(run, split, keep)
     hold_out = keep(test.join(train.select("user_id"), on="user_id", how="left_semi"))
     n_users, size = hold_out.select("user_id").distinct().count(), size_of(weighed)
-    if n_users == 0 or size.n_items == 0:
+    if n_users == 0:
         console.print(f"{split.name}: left out, no user has both a train and a hold-out part")
         return None
+    if size.n_edges == 0:
+        console.print(f"{split.name}: left out, its train part gives no user-item edges; see graph")
+        return None
     config = run.settings.train  # held out as in the train job
-    edges, validation = hold_out_edges(weighed, config.validation.fraction, config.seed)
+    edges, held_out = hold_out_edges(weighed, config.validation.fraction, config.seed)
+    validation = None if keep(held_out).isEmpty() else held_out
     everyone = gather_all_histories(weighed, interactions=train)
     histories = everyone.join(hold_out.select("user_id"), on="user_id", how="left_semi")
-    return SplitInputs(
-        split, keep(edges), keep(validation), keep(histories), hold_out, n_users, size
-    )
+    return SplitInputs(split, keep(edges), validation, keep(histories), hold_out, n_users, size)
 
 
-def _weigh(run: Run, split: Split) -> DataFrame:
+def _weigh(run: Run, split: Split, keep: Keep) -> DataFrame:
     """The pruned user-item edges of the train part, as build_graph makes them."""
     until, config = split.as_of, run.settings.graph
     weighed = weigh.weigh_edges(split.train, as_of=until, config=config)
-    return user_item_pairs(prune_edges(weigh.to_graph_edges(weighed), as_of=until, config=config))
+    pruned = prune_edges(weigh.to_graph_edges(weighed), as_of=until, config=config)
+    edges = keep(pruned.select("src", "dst", "kind", "weight"))
+    require_bounded(edges)
+    return user_item_pairs(edges)
 
 
 def _evaluate_split(run: Run, inputs: SplitInputs, keep: Keep) -> list[tuple[Any, ...]]:

@@ -40,8 +40,10 @@ def _fit_and_write(run: Run, graph: TrainingGraph, model_run: str) -> None:
             fit_edges, held_out = hold_out_edges(
                 graph.edges, config.validation.fraction, config.seed
             )
+            # Without a pair to choose by, models take the first of their settings.
+            validation = None if held_out.isEmpty() else held_out
             model = make_model(config.model, run.spark, config, folder, tracker.log_round)
-            fitted = model.fit(fit_edges, held_out)
+            fitted = model.fit(fit_edges, validation)
         with fitted, run.phase("writing the model"):
             tracker.log_rounds(fitted.log)
             tracker.log_metrics(vars(graph.counts))

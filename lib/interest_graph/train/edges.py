@@ -82,7 +82,8 @@ def hold_out_edges(edges: DataFrame, fraction: float, seed: int) -> tuple[DataFr
     edges: user_id, item_id, one row per pair; further columns are kept. Returns (training, held
     out). Pairs are held out per user: a uniform draw over edges would validate mostly on heavy
     users. Users with five edges or more have at least one held out, users with fewer one with
-    probability fraction * n. The draw hashes ids with the seed: the same however rows are ordered.
+    probability fraction * n, but never a user's only edge: nothing else is known of them. The draw
+    hashes ids with the seed: the same however rows are ordered.
     """
     by_user = Window.partitionBy("user_id")
     n_edges = F.count("*").over(by_user)
@@ -94,6 +95,7 @@ def hold_out_edges(edges: DataFrame, fraction: float, seed: int) -> tuple[DataFr
     draw = F.xxhash64(F.lit(seed), "user_id") / F.lit(2.0**64) + 0.5
     at_least = (n_edges >= _MIN_EDGES_TO_HOLD_OUT).cast("bigint")
     n_held_out = F.greatest(F.floor(n_edges * fraction + draw), at_least)
+    n_held_out = F.least(n_held_out, n_edges - 1)
     drawn = edges.withColumns({"_place": place, "_n_held_out": n_held_out})
     is_held_out = F.col("_place") <= F.col("_n_held_out")
     kept, held_out = drawn.where(~is_held_out), drawn.where(is_held_out)

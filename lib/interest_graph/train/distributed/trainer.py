@@ -101,6 +101,8 @@ class Trainer:
     def _is_done(self, progress: Progress) -> bool:
         is_stale = progress.last - progress.best >= self.patience
         is_measured = not self.graph.has_held_out or progress.last in progress.metrics
+        if not self.graph.has_held_out and _was_idle(progress):
+            return True
         return (progress.last >= self.max_rounds and is_measured) or (
             bool(progress.metrics) and is_stale
         )
@@ -166,6 +168,12 @@ def _from_json(recorded: dict[str, Any]) -> Progress:
     by_round = ("metrics", "reports", "seconds")
     keyed = {name: {int(n): value for n, value in recorded[name].items()} for name in by_round}
     return Progress(last=recorded["last"], **keyed)
+
+
+def _was_idle(progress: Progress) -> bool:
+    """Whether no shard had a pair to learn from in the last round: its users have every item."""
+    reports = progress.reports.get(progress.last, [])
+    return bool(reports) and all(report["loss"] == 0.0 for report in reports)
 
 
 def _require_finite(reports: list[dict[str, float]]) -> None:

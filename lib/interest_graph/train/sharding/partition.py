@@ -37,9 +37,10 @@ def partition(
     in the shards as separate arrays for validation; weight 1 without a weight column. costs: memory
     needed by the model that uses the shards. train.sharding: hash, or community to put users of
     the same items together. n_shards null: the fewest shards that keep train.worker_mb, at least 2.
-    The same edges and settings give the same shards, whatever the order of the rows.
-    Raises ConfigError when a shard would be empty or no number of shards keeps train.worker_mb,
-    TrainingError without edges, DataError for weights that are not above 0.
+    There are never more shards than users. The same edges and settings give the same shards,
+    whatever the order of the rows.
+    Raises ConfigError when no number of shards keeps train.worker_mb, TrainingError without edges,
+    DataError for weights that are not above 0.
     """
     histories = read_histories(edges, held_out)
     try:
@@ -76,10 +77,11 @@ def shard_by_hash(histories: Histories, n_shards: int, costs: Costs, seed: int) 
 
 
 def _count_shards(histories: Histories, config: TrainConfig, costs: Costs) -> int:
+    n_users = histories.size.n_users
     if config.n_shards is not None:
-        return config.n_shards
+        return min(config.n_shards, n_users)
     needed = shards_needed(histories.size, costs, config.worker_mb)
-    return max(needed, min(2, histories.size.n_users))
+    return max(needed, min(2, n_users))
 
 
 def _regroup(histories: Histories, graph: ShardedGraph, costs: Costs, seed: int) -> ShardedGraph:
