@@ -27,9 +27,8 @@ from interest_graph.events.listing import HadoopFolders, LocalFolders, as_input_
 from interest_graph.events.path_patterns import split_scheme, uri_path
 from interest_graph.events.readers.table_records import layout_of, records_of
 from interest_graph.events.records import Layout, schema_of
-from interest_graph.events.sources import InputFile
+from interest_graph.events.sources import VECTOR, InputFile
 
-_VECTOR = "#dv="  # a URI has no # of its own
 # Where Spark gives no row numbers, rows are counted from the start of each split of a file. A split
 # of several MB holds less than 1,024 rows a byte, so that no two rows get the same number.
 _ROWS_PER_BYTE = 1024
@@ -60,7 +59,7 @@ def data_file(path: str) -> str:
     Of events that were taken in from the same data file before, a new vector only takes some away:
     there is nothing to read again. Attributes, of which only the newest count, are read again.
     """
-    return path.partition(_VECTOR)[0]
+    return path.partition(VECTOR)[0]
 
 
 def delta_layout(spark: SparkSession, source: SourceConfig) -> Layout:
@@ -182,7 +181,7 @@ def _listed(root: str, path: str, vector: Any) -> str:
     is_absolute = decoded.startswith("/") or split_scheme(decoded)[0] != ""
     scheme, place = split_scheme(decoded if is_absolute else f"{root}/{decoded}")
     uri = f"{(scheme or split_scheme(root)[0]).removesuffix('//')}{uri_path(place)}"
-    return uri if vector is None else f"{uri}{_VECTOR}{_vector_id(vector)}"
+    return uri if vector is None else f"{uri}{VECTOR}{_vector_id(vector)}"
 
 
 def _vector_id(vector: Any) -> str:

@@ -1,4 +1,4 @@
-"""Looks at the start of every file before anything is read or written."""
+"""Lists input files and looks at the start of each before anything is read or written."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ from functools import partial
 from pyspark.sql import SparkSession
 
 from interest_graph.config import SourceConfig
-from interest_graph.events.delta_source import inspect_delta
+from interest_graph.events.delta_source import delta_files, delta_layout
 from interest_graph.events.driver_files import opener
+from interest_graph.events.listing import list_paths
 from interest_graph.events.readers import inspect_file
 from interest_graph.events.records import Layout
 from interest_graph.events.sources import InputFile
 
 _OPEN_AT_ONCE = 16
+
+
+def list_files(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
+    """The files that match the source's path, sorted; names that start with _ or . are skipped.
+
+    Of a source of format delta, the data files of the table's newest version. Raises DataError when
+    there is no file or no table, or when their store does not answer.
+    """
+    return delta_files(spark, source) if source.format == "delta" else list_paths(spark, source)
 
 
 def inspect_files(
@@ -38,7 +48,7 @@ def _layouts(
     if not files:
         return {}
     if source.format == "delta":  # the table has one schema for all its files
-        return dict.fromkeys(files, inspect_delta(spark, source))
+        return dict.fromkeys(files, delta_layout(spark, source))
     # Opening is waiting, for disks and object stores; threads wait together.
     look = partial(inspect_file, source=source, open_file=opener(spark, source.path))
     with ThreadPoolExecutor(_OPEN_AT_ONCE, "inspection") as pool:

@@ -1,18 +1,15 @@
-"""Input files on any file system that Hadoop reads: listing them, comparing with the ledger.
+"""Input files, compared with the ledger.
 
 The ledger is the table bronze.files: which files have been taken in, and in which batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import unquote
 
-from py4j.protocol import Py4JJavaError
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import Row
 
 from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError, DataError
@@ -33,33 +30,6 @@ class InputFile:
         """The path without the scheme of local files, for messages."""
         return self.path.removeprefix("file:")
 
-    @property
-    def is_zstd(self) -> bool:
-        """Whether the file is compressed by Zstandard, by its name."""
-        return self.path.endswith(".zst")
-
-
-def list_files(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
-    """The files that match the source's path, sorted; names that start with _ or . are skipped.
-
-    A source of format delta: the data files of the table's current version.
-    Raises DataError when there is no file or no table, or when their store does not answer.
-    """
-    try:
-        return _list_delta(spark, source) if source.format == "delta" else _list(spark, source)
-    except Py4JJavaError as error:
-        problem = f"{source.path} cannot be listed ({_cause(error)})"
-        raise DataError(f"source {source.name}: {problem}") from None
-
-
-def _list(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
-    path = spark._jvm.org.apache.hadoop.fs.Path(source.path)  # type: ignore[union-attr]
-    system = path.getFileSystem(spark._jsc.hadoopConfiguration())
-    found = [status for top in system.globStatus(path) or [] for status in _walk(system, top)]
-    if not found:
-        raise DataError(f"source {source.name}: no file at {source.path}")
-    return sorted(_as_file(source.name, status) for status in found)
-
 
 def batch_id(files: Iterable[InputFile], shapes: Mapping[str, str]) -> str:
     """Digest of the listed files and of how they are read: the same give the same batch."""
@@ -76,55 +46,8 @@ def shape_of(source: SourceConfig) -> str:
     return digest(tree, 12)
 
 
-def paths_of(files: Sequence[InputFile]) -> list[str]:
-    """The files as Spark's readers take them: plain paths, not URIs, that are no patterns."""
-    return [glob_escaped(unquote(file.name)) for file in files]
-
-
-def glob_escaped(path: str) -> str:
-    """The path with all characters escaped that Spark reads as parts of a glob pattern."""
-    return "".join(f"\\{char}" if char in "{}[]*?\\" else char for char in path)
-
-
-def _walk(system: Any, status: Any) -> Iterator[Any]:
-    if status.getPath().getName().startswith(("_", ".")):
-        return
-    if not status.isDirectory():
-        yield status
-        return
-    for child in system.listStatus(status.getPath()):
-        yield from _walk(system, child)
-
-
-def _as_file(source: str, status: Any) -> InputFile:
-    modified = datetime.fromtimestamp(status.getModificationTime() / 1000, UTC)
-    # Hadoop writes file:/x or file:///x by how it was asked; Spark's rows say file:/x.
-    path = status.getPath().toUri().toString().replace("file:///", "file:/", 1)
-    return InputFile(source, path, status.getLen(), modified)
-
-
-def _list_delta(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
-    """The data files of the Delta table's current version; a data file never changes."""
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(source.path)
-    system = path.getFileSystem(spark._jsc.hadoopConfiguration())
-    log = jvm.org.apache.hadoop.fs.Path(path, "_delta_log")
-    if not system.exists(log):
-        raise DataError(f"source {source.name}: no Delta table at {source.path}")
-    names = spark.read.format("delta").load(source.path).inputFiles()
-    statuses = [
-        system.getFileStatus(jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(n))) for n in names
-    ]
-    return sorted(_as_file(source.name, status) for status in statuses)
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, Py4JJavaError):
-        return str(error.java_exception.toString()).split(":", 1)[-1].strip()
-    return str(error)
-
-
 PENDING, DONE = "pending", "done"
+VECTOR = "#dv="  # before the id of a deletion vector, in the path of a Delta table's file
 
 
 @dataclass(frozen=True)
@@ -177,15 +100,22 @@ def plan_work(
         (file.source, file.path): file
         for file in as_input_files([row for row in ledger if row.status == DONE])
     }
-    mine = [f for f in listed if f.source not in mutable]
-    _refuse_changed([f for f in mine if done.get((f.source, f.path), f) != f])
+    logs = [f for f in listed if f.source not in mutable]
+    _refuse_changed([f for f in logs if done.get((f.source, f.path), f) != f])
+    # What a deletion vector leaves of a log's data file was taken in with the whole file.
+    read = {(source, _data_file(path)) for source, path in done if source not in mutable}
     new = [
         f
         for f in listed
-        if (f.source in reshaped or done.get((f.source, f.path)) != f)
-        and (f.source, f.path) not in taken
+        if (f.source, f.path) not in taken
+        and (f.source in reshaped or done.get((f.source, f.path)) != f)
+        and (f.source in reshaped or (f.source, _data_file(f.path)) not in read)
     ]
     return Work(unfinished, new, sorted(set(batches) - set(unfinished)), reshaped)
+
+
+def _data_file(path: str) -> str:
+    return path.partition(VECTOR)[0]
 
 
 def _reshaped(

@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 from interest_graph import tables
 from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError
-from interest_graph.events.inspection import inspect_files
-from interest_graph.events.sources import InputFile, batch_id, list_files, plan_work, shape_of
+from interest_graph.events.inspection import inspect_files, list_files
+from interest_graph.events.sources import InputFile, batch_id, plan_work, shape_of
 from interest_graph.job import Job, Run
 from interest_graph.jobs.ingest import batch_writer
 from interest_graph.jobs.ingest.reading import Input

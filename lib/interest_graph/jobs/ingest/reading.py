@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import BinaryIO
+from urllib.parse import unquote
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -15,9 +16,10 @@ from pyspark.sql import functions as F
 from interest_graph.config import SourceConfig
 from interest_graph.events.delta_source import delta_records
 from interest_graph.events.kernel_frames import mapped, tasks_frame
+from interest_graph.events.path_patterns import escaped
 from interest_graph.events.readers import is_splittable, read_split
 from interest_graph.events.records import Layout
-from interest_graph.events.sources import InputFile, paths_of
+from interest_graph.events.sources import InputFile
 from interest_graph.events.work_plan import Piece, bytes_of_task, dealt, pieces_of
 from interest_graph.worker_files import WorkerFiles, worker_files
 
@@ -106,7 +108,7 @@ def _read_pieces(
 
 def _of_blobs(spark: SparkSession, some: Input, kernel: Kernel) -> DataFrame:
     """Read by Spark, file by file as a whole: of file systems that only Hadoop reaches."""
-    packed = spark.read.format("binaryFile").load(paths_of(list(some.layouts)))
+    packed = spark.read.format("binaryFile").load([escaped(unquote(f.name)) for f in some.layouts])
     columns = packed.select(F.col("_metadata.file_path").alias("file"), "content")
     pieces = {
         file.path: pieces_of(
