@@ -11,10 +11,13 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from interest_graph.config.base import Section
+from interest_graph.config.rule_sql import check_predicate
 
 Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 
@@ -22,14 +25,26 @@ Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 class RuleConfig(Section):
     """A validation rule for records, as a SQL predicate over the typed columns.
 
-    Columns: source, event_id, user_id, item_id, action, event_ts, value, user_agent, payload.
-    A record breaks the rule if the predicate is false, and not if it is null.
+    Columns: source, event_id, user_id, item_id, action, event_ts (UTC), value, user_agent, payload
+    (the text of a JSON object). A record breaks the rule if the predicate is false, and not if it
+    is null.
     """
 
     reason: str = Field(pattern=r"^[a-z][a-z0-9_]*$")  # the code in silver.quarantine
     column: str  # the column that the rule checks, for information
+    engine: Literal["duckdb", "spark"] = (
+        "duckdb"  # whose SQL it is; Spark's needs a pass of its own
+    )
     must: str  # SQL predicate, e.g. "value BETWEEN 1 AND 5"
     severity: Literal["refuse", "warn"] = "refuse"  # warn: counted only
+
+    @field_validator("must")
+    @classmethod
+    def _can_be_run(cls, must: str, info: ValidationInfo) -> str:
+        problem = check_predicate(must) if info.data.get("engine") == "duckdb" else None
+        if problem is not None:
+            raise ValueError(problem)
+        return must
 
 
 class CapRule(Section):

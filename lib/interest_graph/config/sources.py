@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from interest_graph.config.base import Section, known_or_plugin
 from interest_graph.config.log_patterns import group_names, problem_of
+from interest_graph.config.time_patterns import check_format
+from interest_graph.config.time_zones import configured_zone
 
 EVENT_COLUMNS = ("event_id", "user_id", "item_id", "action", "event_time", "value", "user_agent")
 USER_COLUMNS = ("user_id",)
@@ -39,9 +41,35 @@ LOG_PATTERNS = {
 class TimeFormat(Section):
     """How event times are written."""
 
-    format: str = "iso"  # epoch_s, epoch_ms, epoch_us, iso, or a Spark datetime pattern
-    zone: str = "UTC"  # time zone of times that are written without an offset
-    constant: datetime | None = None  # time (UTC) of all records, for a source without times
+    format: str = "iso"  # epoch_s, _ms, _us or _ns, iso, or a datetime pattern of Spark
+    zone: str = "UTC"  # region or offset of times that are written without one
+    constant: datetime | None = None  # time of all records, for a source without times
+
+    @field_validator("format")
+    @classmethod
+    def _is_a_date(cls, form: str) -> str:
+        problem = check_format(form)
+        if problem is not None:
+            raise ValueError(problem)
+        return form
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str) -> str:
+        if configured_zone(zone) is None:
+            raise ValueError("must be a time zone such as Europe/Berlin, or an offset as +02:00")
+        return zone
+
+    @field_validator("constant")
+    @classmethod
+    def _in_utc(cls, constant: datetime | None) -> datetime | None:
+        """The time in UTC; one that is written without an offset is meant in UTC."""
+        if constant is None or constant.tzinfo is None:
+            return constant and constant.replace(tzinfo=UTC)
+        try:
+            return constant.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("must lie between the years 1 and 9999") from None
 
 
 class SourceConfig(Section):

@@ -18,7 +18,7 @@ from interest_graph.config import CleanConfig, SourceConfig
 from interest_graph.events import task_rows
 from interest_graph.events.facts import split_by_user, with_canonical_items
 from interest_graph.events.rules import refuse
-from interest_graph.events.typing_records import type_records
+from interest_graph.events.typed_records import type_records
 from interest_graph.table_files import TableFiles, TableWriter, files_as_json
 
 QUARANTINE = "quarantine"
@@ -113,8 +113,9 @@ def _judged(some: Received, work: MapWork, account: _Account) -> tuple[pa.Table,
     account.n_refused[some.batch] += verdict.refused.num_rows
     account.days[some.batch].update(int(day) for day in verdict.days)
     account.counts.update(verdict.counts)
-    if verdict.future is not None:
-        account.future = min(verdict.future, account.future or verdict.future)
+    future = verdict.earliest_future
+    if future is not None:
+        account.future = min(future, account.future or future)
     return verdict.accepted, _with_origin(verdict.refused, some)
 
 
