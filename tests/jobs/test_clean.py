@@ -106,7 +106,7 @@ def take_in(pipeline, batches):
     )
     pipeline.store.append(tables.EVENTS, frame)
     listed = [
-        ("log", f"/{batch}", 1, datetime(2024, 1, 1), batch, "done", len(lines))
+        ("log", f"/{batch}", 1, datetime(2024, 1, 1), batch, "done", len(lines), None)
         for batch, lines in batches.items()
     ]
     pipeline.store.append(tables.FILES, pipeline.spark.createDataFrame(listed, tables.FILES.schema))
@@ -215,14 +215,6 @@ def test_same_items_are_sought_again_only_when_items_or_settings_have_changed(cl
     second, aliases = cleaned({}, same_items={})
     assert (second > first, aliases) == (True, {("1", "0"), ("3", "2")})
     assert cleaned({}, same_items={"jaccard": 0.99})[0] > second
-
-
-def test_work_is_small_by_the_records_of_the_batches_it_reads():
-    batches = clean_plan.Batches(new={"a": 9}, clean={}, settings="", held={"a": 9, "b": 100_000})
-
-    assert batches.are_small(["a"])
-    assert not batches.are_small(["a", "b"])
-    assert not batches.are_small(None)
 
 
 def test_nothing_new_changes_nothing_and_new_settings_clean_all_again(clean):

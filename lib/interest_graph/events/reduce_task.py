@@ -37,7 +37,7 @@ class ReduceWork:
 
 
 def reduce_rows(
-    batches: Iterable[pa.RecordBatch], work: ReduceWork, task: str
+    batches: Iterable[pa.RecordBatch], task: str, *, work: ReduceWork
 ) -> Iterator[pa.RecordBatch]:
     """Facts and bots of the users whose events come in, as files or rows, and a summary.
 

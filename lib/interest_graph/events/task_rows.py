@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 COLUMNS = "part INT, kind STRING, n BIGINT, data BINARY"
@@ -31,7 +32,7 @@ def packed(rows: pa.Table, kind: str, part: int) -> pa.RecordBatch:
 def summary(content: Mapping[str, Any], part: int) -> pa.RecordBatch:
     """A row that holds what the task tells the driver, and the peak of its worker's memory."""
     told = {**content, "peak_mb": peak_mb()}
-    return _row(part, SUMMARY, 0, json.dumps(told).encode())
+    return _row(part, SUMMARY, 0, pa.py_buffer(json.dumps(told).encode()))
 
 
 def passed(row: Mapping[str, Any]) -> pa.RecordBatch:
@@ -77,13 +78,19 @@ def peak_mb() -> int:
     return int(peak / (2**20 if sys.platform == "darwin" else 2**10))
 
 
-def _row(part: int, kind: str, n: int, data: Any) -> pa.RecordBatch:
+def _one_binary(data: pa.Buffer) -> pa.Array:
+    """An array of this one value, which is not copied."""
+    ends = pa.py_buffer(np.array([0, data.size], np.int32))
+    return pa.Array.from_buffers(pa.binary(), 1, [None, ends, data])
+
+
+def _row(part: int, kind: str, n: int, data: pa.Buffer) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(
         [
             pa.array([part], pa.int32()),
             pa.array([kind], pa.string()),
             pa.array([n], pa.int64()),
-            pa.array([data], pa.binary()),
+            _one_binary(data),
         ],
         schema=_SCHEMA,
     )

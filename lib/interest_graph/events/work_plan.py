@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from interest_graph.events.readers import Split
+from interest_graph.events.readers.source_bytes import Split
 from interest_graph.events.records import Layout
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from interest_graph.config import SourceConfig
 from interest_graph.events.delta_source import delta_records
 from interest_graph.events.kernel_frames import mapped, tasks_frame
 from interest_graph.events.path_patterns import escaped
-from interest_graph.events.readers import is_splittable, read_split
+from interest_graph.events.readers import read_split
+from interest_graph.events.readers.source_bytes import is_splittable
 from interest_graph.events.records import Layout
 from interest_graph.events.sources import InputFile
 from interest_graph.events.work_plan import Piece, bytes_of_task, dealt, pieces_of
