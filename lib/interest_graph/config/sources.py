@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from interest_graph.config.base import Section, known_or_plugin
-from interest_graph.config.log_patterns import group_names, problem_of
+from interest_graph.config.log_patterns import group_names as group_names
+from interest_graph.config.log_patterns import problem_of
 
 EVENT_COLUMNS = ("event_id", "user_id", "item_id", "action", "event_time", "value", "user_agent")
 USER_COLUMNS = ("user_id",)

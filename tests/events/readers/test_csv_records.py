@@ -170,7 +170,7 @@ def test_delimiters_and_quotes(text, settings, expected):
 
 
 MULTILINE = {
-    "line ends are text": ('u,i\n"a\nb",1\n"c\r\n\r\nd","\r"\n', [("a\nb", "1"), ("c\r\n\r\nd", "\r")]),
+    "line ends are text": ('u,i\n"a\nb",1\n"c\r\n\r\n","\r"\n', [("a\nb", "1"), ("c\r\n\r\n", "\r")]),
     "in the header": ('"u","i","x\ny"\na,1,2\n', [("a", "1")]),
     "quotes and line ends": ('u,i\n"a ""b\n""",1\nc,2\n', [('a "b\n"', "1"), ("c", "2")]),
     "after a backslash": ('u,i\n"a \\"b\n\\" c",1\nd,2\n', [('a "b\n" c', "1"), ("d", "2")]),
@@ -321,7 +321,7 @@ def mangled(seed):
     """A file that starts well: lines with bytes put in, taken out or doubled."""
     rng = random.Random(seed)
     lines = ["u,i\n", "a,1\n", '"b, ""c""",2\n', '"d \\"e\\"",3\r\n', '"f\ng",4\n', ",\n", "\n"]
-    raw = bytearray("u,i\n".encode())
+    raw = bytearray(b"u,i\n")
     for _ in range(rng.randrange(1, 12)):
         raw += rng.choice(lines).encode()
     for _ in range(rng.randrange(8)):
