@@ -1,0 +1,200 @@
+"""Mapped fields of JSON objects as text columns: parsed by DuckDB, a thread a call.
+
+DuckDB rewrites some numbers (1.50 to 1.5, 20 digits to a double) and takes the first of a key that
+is there twice. The few objects where that matters are found and read again by json_exact.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from interest_graph.events.readers import json_exact
+from interest_graph.events.readers.lines import Mask, Offsets, as_binaries, not_utf8
+from interest_graph.events.records import schema_of
+
+# More brackets than this may be nested so deep that recursive code exhausts its stack.
+_MOST_BRACKETS = 500
+
+# Numbers whose text a double may change: two or more decimals that end in 0, exponents, 16 digits
+# and more, tiny ones, -0; and what is no number of JSON (nan, inf).
+_NUMBERS = (
+    r"[:\[,\s]-?(?:[0-9]+(?:[.][0-9]+0|(?:[.][0-9]+)?[eE][+-]?[0-9]+|[.][0-9]{12,})"
+    r"|[0-9]{5,}[.][0-9]{9,}|[0-9]{8,}[.][0-9]{5,}|[0-9]{12,}[.][0-9]+|0[.]000[0-9]*)\s*[,}\]]"
+    r"|[:\[,\s]-(?:0|[iI])|[:\[,\s](?:[nN][aA]|[iI][nN][fF])"
+)
+_NUMBER = r"[:\[,\s](-?(?:[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?|[nN][aA][nN]|[iI][nN][fF][iI]?))"
+_REWRITTEN = f"""SELECT n FROM doubtful WHERE len(list_filter(
+    regexp_extract_all(line, '{_NUMBER}', 1),
+    number -> regexp_matches(number, '^-0$|^-?[nNiI]') OR (regexp_matches(number, '[.eE]')
+        AND TRY_CAST(number AS DOUBLE)::VARCHAR IS DISTINCT FROM number))) > 0"""
+
+
+def parse_objects(
+    window: bytes, starts: Offsets, ends: Offsets, columns: Mapping[str, str]
+) -> pa.Table:
+    """A row each piece of the window, with the columns of records from is_readable on.
+
+    starts, ends: of the pieces; ascending, not overlapping. Of a piece that is not one JSON object
+    in UTF-8, is_readable is false and everything else null.
+    """
+    lines = as_binaries(window, starts, ends).view(pa.large_string())
+    broken, deep = not_utf8(window, starts, ends), _many_brackets(window, starts, ends)
+    hidden = np.zeros(len(starts), np.bool_)
+    hidden[broken] = True
+    hidden |= deep
+    if hidden.any():
+        lines = pc.if_else(pa.array(hidden), pa.scalar(None, pa.large_string()), lines)
+    found = _query(lines, columns)
+    deep[broken] = False
+    again = np.union1d(_to_read_again(found), np.flatnonzero(deep))
+    names = schema_of(columns).names[2:]
+    table = found.select(names)
+    if len(again) == 0:
+        return table
+    texts = [window[starts[row] : ends[row]].decode() for row in again.tolist()]
+    return _replace(
+        table,
+        again,
+        pa.Table.from_pylist([_read_exactly(text, columns) for text in texts], table.schema),
+    )
+
+
+def _many_brackets(window: bytes, starts: Offsets, ends: Offsets) -> Mask:
+    many = np.zeros(len(starts), np.bool_)
+    long = np.flatnonzero(ends - starts > _MOST_BRACKETS)
+    for n in long.tolist():
+        start, end = int(starts[n]), int(ends[n])
+        many[n] = window.count(b"{", start, end) + window.count(b"[", start, end) > _MOST_BRACKETS
+    return many
+
+
+def _query(lines: pa.LargeStringArray, columns: Mapping[str, str]) -> pa.Table:
+    db = connection()
+    db.register("pieces", pa.table({"line": lines}))
+    try:
+        return db.execute(_select(tuple(columns.items()))).to_arrow_table()
+    finally:
+        db.unregister("pieces")
+
+
+@cache
+def connection() -> duckdb.DuckDBPyConnection:
+    """This process's database in memory; a thread a query, as tasks run beside one another."""
+    return duckdb.connect(config={"threads": 1})
+
+
+@cache
+def _select(columns: tuple[tuple[str, str], ...]) -> str:
+    """SQL that parses `pieces`; constants stand in it, as bound ones are three times slower."""
+    paths = {name: n + 1 for n, name in enumerate(_pointers(name for _, name in columns))}
+    values = ", ".join(f"{_value(key, name, paths)} AS {_identifier(key)}" for key, name in columns)
+    whole = {_pointer(name) for _, name in columns}
+    n_taken = " + ".join(f"(p[{paths[path]}] IS NOT NULL)::INT" for path in sorted(whole))
+    patch = literal(json.dumps({name: None for _, name in columns}))
+    nested = [name for _, name in columns if "." in name]
+    again = " OR ".join(["false", *(_is_json_in_text(name, paths) for name in nested)])
+    tops = ["", *sorted({_pointer(name.partition(".")[0]) for name in nested})]
+    twice = " OR ".join(f"coalesce({_has_key_twice(top)}, false)" for top in tops)
+    return f"""
+        SELECT j IS NOT NULL AS is_readable,
+            CASE WHEN k > {n_taken} THEN nullif(json_merge_patch(j, {patch})::VARCHAR, '{{}}') END
+                AS payload,
+            {values},
+            CASE WHEN k > {n_taken} THEN {twice} OR {again} ELSE false END AS read_again,
+            CASE WHEN regexp_matches(j, '{_NUMBERS}') THEN j END AS doubtful
+        FROM (SELECT j, json_extract_string(j, [{", ".join(map(literal, paths))}]) AS p,
+                len(json_keys(j)) AS k
+            FROM (SELECT CASE WHEN starts_with(ltrim(line, chr(32) || chr(9) || chr(10) || chr(13)),
+                '{{') AND json_valid(line) THEN line END AS j FROM pieces))"""
+
+
+def _pointers(names: Any) -> list[str]:
+    """JSON pointers of all that must be looked up for these names, each once."""
+    found: dict[str, None] = {}
+    for name in names:
+        found[_pointer(name)] = None
+        parts = name.split(".")
+        for depth in range(1, len(parts) + 1 if len(parts) > 1 else 1):
+            found[_pointer(*parts[:depth])] = None
+    return list(found)
+
+
+def _pointer(*parts: str) -> str:
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _value(column: str, name: str, paths: Mapping[str, int]) -> str:
+    pointers = dict.fromkeys((_pointer(name), _pointer(*name.split("."))))
+    found = [f"p[{paths[pointer]}]" for pointer in pointers]
+    text = f"coalesce({', '.join(found)})" if len(found) > 1 else found[0]
+    if column not in json_exact.ID_COLUMNS:
+        return text
+    kinds = ", ".join(f"nullif(json_type(j, {literal(pointer)}), 'NULL')" for pointer in pointers)
+    is_whole = f"ends_with({text}, '.0') AND coalesce({kinds}) = 'DOUBLE'"
+    return f"CASE WHEN {is_whole} THEN replace(left({text}, -2), '-0', '0') ELSE {text} END"
+
+
+def _is_json_in_text(name: str, paths: Mapping[str, int]) -> str:
+    """Whether a nested field was not found, but one on the way to it may be JSON text."""
+    parts = name.split(".")
+    ways = [_pointer(*parts[:depth]) for depth in range(1, len(parts))]
+    texts = [
+        f"(starts_with(ltrim(p[{paths[way]}]), '{{') AND json_type(j, {literal(way)}) = 'VARCHAR')"
+        for way in ways
+    ]
+    missing = f"p[{paths[_pointer(*parts)]}] IS NULL AND p[{paths[_pointer(name)]}] IS NULL"
+    return f"coalesce({missing} AND ({' OR '.join(texts)}), false)"
+
+
+def _has_key_twice(pointer: str) -> str:
+    keys = f"json_keys(j, {literal(pointer)})" if pointer else "json_keys(j)"
+    return f"list_unique({keys}) < len({keys})"
+
+
+def literal(text: str) -> str:
+    """The text as a constant of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _to_read_again(found: pa.Table) -> Offsets:
+    """Numbers of the rows that DuckDB does not give as they were written."""
+    again = found["read_again"].to_numpy()
+    doubtful = found["doubtful"]
+    if doubtful.null_count < len(doubtful):
+        rows = np.flatnonzero(doubtful.is_valid().to_numpy())
+        db = connection()
+        db.register("doubtful", pa.table({"n": rows, "line": doubtful.take(pa.array(rows))}))
+        again = again.copy()
+        again[db.execute(_REWRITTEN).to_arrow_table()["n"].to_numpy()] = True
+        db.unregister("doubtful")
+    return np.flatnonzero(again)
+
+
+def _read_exactly(text: str, columns: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        record = json_exact.parse_object(text)
+        if record is not None:
+            texts, payload = json_exact.mapped_and_rest(record, columns)
+            return {"is_readable": True, "payload": payload, **texts}
+    except RecursionError:
+        pass
+    return {"is_readable": False}
+
+
+def _replace(table: pa.Table, rows: Offsets, others: pa.Table) -> pa.Table:
+    """The table with these others in place of the rows of these numbers."""
+    source = np.arange(len(table))
+    source[rows] = len(table) + np.arange(len(rows))
+    return pa.concat_tables([table, others]).take(pa.array(source))

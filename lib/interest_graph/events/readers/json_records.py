@@ -1,0 +1,228 @@
+"""JSON objects as records: one a line, several on a line, in an array, or over several lines.
+
+Every object is a record, wherever it stands; other text between objects is a refused record. What
+stands around the elements of an array (white space, brackets, commas) is no record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from interest_graph.config import SourceConfig
+from interest_graph.errors import DataError
+from interest_graph.events.readers.json_columns import parse_objects
+from interest_graph.events.readers.json_exact import parse_object
+from interest_graph.events.readers.json_scan import find_objects, split_at_objects
+from interest_graph.events.readers.lines import (
+    WHITE,
+    Mask,
+    Offsets,
+    after_bom,
+    holds_other_than,
+    is_blank,
+    line_bounds,
+)
+from interest_graph.events.records import Layout, readable, schema_of
+
+_PUNCTUATION = WHITE + b"[],"  # around the elements of an array
+_GIVEN_UP = 1 << 20  # bytes without an end of an object, after which the next element is sought
+
+# Fields come and go with the producer's version; these must be there all the same.
+_REQUIRED = {"user_id", "item_id", "action", "event_time", "friend_id"}
+
+
+def read_window(window: bytes, base: int, source: SourceConfig, layout: Layout) -> pa.Table:
+    """The records of a window (records.schema_of), in the order of the text.
+
+    Of a key that is there twice the last value counts. Numbers keep their text, but ids that are
+    whole numbers are written as integers. An object that is broken is refused with its bytes.
+    """
+    start = after_bom(window, base)
+    if layout.is_whole:
+        whole = np.array([start]), np.array([len(window)])
+        objects = find_objects(window, *whole)
+        others = _between(window, whole, objects)
+    else:
+        objects, others = _lines(window, start), _no_bounds()
+    found = parse_objects(window, *objects, source.columns)
+    is_readable = found["is_readable"].to_numpy()
+    broken = _merged(tuple(edge[~is_readable] for edge in objects), others)
+    read = _with_position(found, base, objects)
+    if len(broken[0]) == 0:
+        return read
+    parts = [read.filter(read["is_readable"]), *_read_broken(window, base, broken, source, layout)]
+    return pa.concat_tables(parts).sort_by("position")
+
+
+def end_of_records(window: bytes, source: SourceConfig, layout: Layout) -> int:  # noqa: ARG001
+    """Where the last whole record of the window ends; 0 if it holds none."""
+    if not layout.is_whole:
+        return window.rfind(b"\n") + 1
+    _, ends = find_objects(window, np.array([0]), np.array([len(window)]))
+    end = int(ends[-1]) if len(ends) else 0
+    if len(window) - end < _GIVEN_UP:
+        return end
+    # Nothing has ended for long: an element lacks its end, or this is no JSON.
+    opened = window.find(b"{", end)
+    if opened < 0:
+        return max(end, window.rfind(b"\n") + 1)
+    cuts = split_at_objects(window, opened, len(window))
+    return cuts[-1][0] if len(cuts) > 1 else end
+
+
+def inspect(head: bytes, source: SourceConfig) -> Layout | None:
+    """The layout of a file by the start of its text; None if that is blank.
+
+    is_whole: the file is an array, or has objects over several lines or no line ends. Raises
+    DataError if it is no JSON, or if none of its first records has a mapped column that is not
+    optional.
+    """
+    text = head[after_bom(head, 0) :]
+    if not text.strip(WHITE):
+        return None
+    starts, ends = find_objects(text, np.array([0]), np.array([len(text)]))
+    found = [text[s:e] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)]
+    readable_ones = [(piece, record) for piece in found if (record := _object(piece)) is not None]
+    records = [record for _, record in readable_ones] or [
+        record for line in text.split(b"\n") if (record := _object(line)) is not None
+    ]
+    first = text.lstrip(WHITE)[:1]
+    if records:
+        _require_columns(records, source)
+    elif first not in (b"{", b"["):
+        raise DataError("holds no JSON object in its first lines")
+    over_lines = any(b"\n" in piece for piece, _ in readable_ones)
+    is_unended = not records  # an object that is longer than the head, or broken ones alone
+    return Layout(is_whole=first == b"[" or over_lines or is_unended or b"\n" not in text)
+
+
+def _lines(window: bytes, start: int) -> tuple[Offsets, Offsets]:
+    starts, ends = line_bounds(window)
+    starts[:1] = start
+    filled = ~is_blank(window, starts, ends)
+    return starts[filled], ends[filled]
+
+
+def _no_bounds() -> tuple[Offsets, Offsets]:
+    return np.zeros(0, np.int64), np.zeros(0, np.int64)
+
+
+def _between(
+    window: bytes, pieces: tuple[Offsets, Offsets], objects: tuple[Offsets, Offsets]
+) -> tuple[Offsets, Offsets]:
+    """What the pieces hold besides these objects and punctuation."""
+    starts = np.sort(np.concatenate((pieces[0], objects[1])))
+    ends = np.sort(np.concatenate((objects[0], pieces[1])))
+    is_text = holds_other_than(_PUNCTUATION, window, starts, ends)
+    return starts[is_text], ends[is_text]
+
+
+def _merged(some: tuple[Offsets, ...], others: tuple[Offsets, Offsets]) -> tuple[Offsets, Offsets]:
+    """Both, in the order of the text."""
+    starts, ends = (np.concatenate(both) for both in zip(some, others, strict=True))
+    order = np.argsort(starts, kind="stable")
+    return starts[order], ends[order]
+
+
+def _read_broken(
+    window: bytes,
+    base: int,
+    broken: tuple[Offsets, Offsets],
+    source: SourceConfig,
+    layout: Layout,
+) -> list[pa.Table]:
+    """Records of lines that are not one object, or of text around objects; what is none, refused.
+
+    Only here is anything done a piece at a time: such text is rare.
+    """
+    if layout.is_whole:
+        bounds = zip(broken[0].tolist(), broken[1].tolist(), strict=True)
+        cut = [piece for start, end in bounds for piece in split_at_objects(window, start, end)]
+        broken = np.array([start for start, _ in cut]), np.array([end for _, end in cut])
+    objects = find_objects(window, *broken)
+    others = _between(window, broken, objects)
+    read = _with_position(parse_objects(window, *objects, source.columns), base, objects)
+    is_readable = read["is_readable"].to_numpy()
+    refused = _pairs(objects, ~is_readable)
+    texts = [piece for s, e in _pairs(others) for piece in _texts(window, s, e)]
+    return [
+        read.filter(read["is_readable"]),
+        _refused(window, base, refused + texts, source),
+    ]
+
+
+def _pairs(bounds: tuple[Offsets, Offsets], chosen: Mask | None = None) -> list[tuple[int, int]]:
+    starts, ends = bounds if chosen is None else (bounds[0][chosen], bounds[1][chosen])
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def _texts(window: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Text that is no object: each line of it up to the first {, and then the broken object."""
+    opened = window.find(b"{", start, end)
+    opened = end if opened < 0 else window.rfind(b"\n", start, opened) + 1 or start
+    edges = [start]
+    while (line_end := window.find(b"\n", edges[-1], opened)) >= 0:
+        edges.append(line_end + 1)
+    edges += [opened, end]
+    for low, high in pairwise(edges):
+        text = window[low:high]
+        kept = text.strip(WHITE + b",")
+        if kept.strip(_PUNCTUATION):
+            at = low + len(text) - len(text.lstrip(WHITE + b","))
+            yield at, at + len(kept)
+
+
+def _refused(
+    window: bytes, base: int, pieces: list[tuple[int, int]], source: SourceConfig
+) -> pa.Table:
+    rows = [
+        {
+            "position": base + start,
+            "length": end - start,
+            "is_readable": False,
+            "payload": readable(window[start:end]),
+        }
+        for start, end in pieces
+    ]
+    return pa.Table.from_pylist(rows, schema_of(source.columns))
+
+
+def _with_position(found: pa.Table, base: int, bounds: tuple[Offsets, Offsets]) -> pa.Table:
+    starts, ends = bounds
+    columns = [pa.array(base + starts), pa.array(ends - starts), *found.columns]
+    return pa.table(columns, names=["position", "length", *found.column_names])
+
+
+def _object(piece: bytes) -> dict[str, Any] | None:
+    try:
+        return parse_object(piece.decode())
+    except (UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _require_columns(records: list[dict[str, Any]], source: SourceConfig) -> None:
+    present = list(dict.fromkeys(name for record in records for name in _leaves(record)))
+    missing = [
+        name
+        for key, name in source.columns.items()
+        if key in _REQUIRED
+        and key not in source.optional
+        and name not in present
+        and name.partition(".")[0] not in present
+    ]
+    if missing:
+        shown = ", ".join(present[:30])
+        raise DataError(f"has no column {', '.join(missing)}; present: {shown}")
+
+
+def _leaves(record: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Names of the fields and, dotted, of those within objects."""
+    for key, value in record.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
