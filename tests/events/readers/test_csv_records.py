@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError
-from interest_graph.events.readers import csv_dialect, csv_records
+from interest_graph.events.readers import csv_dialect, csv_tokens
 from interest_graph.events.readers.csv_records import end_of_records, inspect, read_window
 from interest_graph.events.records import Layout, readable, schema_of
 
@@ -170,7 +170,7 @@ def test_delimiters_and_quotes(text, settings, expected):
 
 
 MULTILINE = {
-    "line ends are text": ('u,i\n"a\nb",1\n"c\r\n\r\n","\r"\n', [("a\nb", "1"), ("c\r\n\r\n", "\r")]),
+    "line ends are text": ('u,i\n"a\nb",1\n"\r\n\r\n","\r"\n', [("a\nb", "1"), ("\r\n\r\n", "\r")]),
     "in the header": ('"u","i","x\ny"\na,1,2\n', [("a", "1")]),
     "quotes and line ends": ('u,i\n"a ""b\n""",1\nc,2\n', [('a "b\n"', "1"), ("c", "2")]),
     "after a backslash": ('u,i\n"a \\"b\n\\" c",1\nd,2\n', [('a "b\n" c', "1"), ("d", "2")]),
@@ -189,7 +189,8 @@ def test_quoted_line_ends(text, expected):
 
 
 def test_an_open_quote_is_given_up_after_a_while(monkeypatch):
-    monkeypatch.setattr(csv_dialect, "MAX_OPEN_BYTES", 20)
+    for module in (csv_dialect, csv_tokens):
+        monkeypatch.setattr(module, "MAX_OPEN_BYTES", 20)
     text = 'u,i\na,"b\n' + "c,2\n" * 10 + 'd,"\n'
 
     assert pairs(read(text, multiline=True)) == ['a,"b', *[("c", "2")] * 10, 'd,"']
@@ -368,14 +369,14 @@ def test_regular_lines_are_read_as_one_by_one(monkeypatch, multiline):
     source = source_of(multiline=multiline)
     files = [mangled(seed) for seed in range(1000, 1300)]
     together = [read_window(raw, 0, source, Layout(("u", "i"))).to_pylist() for raw in files]
-    tokenise = csv_records.tokenise
+    tokenise = csv_tokens.tokenise
 
-    def none_regular(*args):
-        lines = tokenise(*args)
+    def none_regular(*args, **settings):
+        lines = tokenise(*args, **settings)
         lines.is_regular[:] = False
         return lines
 
-    monkeypatch.setattr(csv_records, "tokenise", none_regular)
+    monkeypatch.setattr(csv_tokens, "tokenise", none_regular)
     for raw, rows in zip(files, together, strict=True):
         assert read_window(raw, 0, source, Layout(("u", "i"))).to_pylist() == rows, raw
 
