@@ -12,7 +12,7 @@ from functools import lru_cache
 
 # Escapes and character classes are skipped: a bracket there opens no group.
 _TOKEN = re.compile(
-    r"\\k<(?P<reference>\w+)>|\\.|\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]"
+    r"\\k<(?P<reference>\w+)>|\\Q.*?\\E|\\.|\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]"
     r"|\(\?P?<(?P<name>[A-Za-z_]\w*)>|(?P<unnamed>\((?!\?))",
     re.ASCII | re.DOTALL,
 )

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from interest_graph.config.base import Section, known_or_plugin
-from interest_graph.config.log_patterns import group_names, problem_of
+from interest_graph.config.log_patterns import group_names as group_names
+from interest_graph.config.log_patterns import problem_of
 from interest_graph.config.time_patterns import check_format
 from interest_graph.config.time_zones import configured_zone
 

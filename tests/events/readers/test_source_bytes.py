@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import pickle
+from itertools import pairwise
 
 import pytest
 import zstandard
@@ -39,7 +40,7 @@ def read(data, name="a.json", *, start=0, length=None, size=1000, **settings):
 
 def text_of(found):
     """The windows joined, after a check that each begins where the one before it ended."""
-    for (base, window), (following, _) in zip(found, found[1:], strict=False):
+    for (base, window), (following, _) in pairwise(found):
         assert base + len(window) == following
         assert window.endswith(b"\n")
     return b"".join(window for _, window in found)

@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from interest_graph.config.sources import SourceConfig
 from interest_graph.errors import DataError
 from interest_graph.events.readers.csv_dialect import Dialect, Reading, dialect_of
-from interest_graph.events.readers.csv_tokens import Lines, columns_of, tokenise
+from interest_graph.events.readers.csv_tokens import Lines, columns_of, cut
 from interest_graph.events.readers.lines import Mask, Offsets
 from interest_graph.events.readers.payloads import as_json_objects
-from interest_graph.events.readers.text_lines import end_of_lines, text_lines
+from interest_graph.events.readers.text_lines import end_of_lines
 from interest_graph.events.records import Layout, readable, schema_of
 
 
@@ -30,7 +30,7 @@ def read_window(window: bytes, base: int, source: SourceConfig, layout: Layout) 
     base: the window's offset in the file; the one at 0 starts with the header, if there is one.
     """
     dialect, width = dialect_of(source), len(layout.columns)
-    lines = tokenise(window, *text_lines(window), dialect, width)
+    lines = cut(window, dialect, width)
     first = _line_behind_header(lines, dialect) if source.header and base == 0 else 0
     odd = list(_odd_records(lines, dialect, width, first))
     regular = lines.is_regular.copy()
@@ -65,7 +65,7 @@ def end_of_records(window: bytes, source: SourceConfig, layout: Layout) -> int:
     dialect = dialect_of(source)
     if not dialect.is_multiline:
         return end_of_lines(window)
-    lines = tokenise(window, *text_lines(window), dialect, len(layout.columns))
+    lines = cut(window, dialect, len(layout.columns))
     if not len(lines.starts):
         return 0
     last = len(lines.starts) - 1
@@ -83,7 +83,7 @@ def inspect(head: bytes, source: SourceConfig) -> Layout | None:
     None: nothing but blanks. Raises DataError where a mapped column is missing or named twice.
     """
     dialect = dialect_of(source)
-    lines = tokenise(head, *text_lines(head), dialect, None)
+    lines = cut(head, dialect, None)
     filled = np.flatnonzero(~lines.is_blank)
     if not len(filled):
         return None

@@ -16,8 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from interest_graph.events.readers.csv_dialect import Dialect
+from interest_graph.events.readers.csv_dialect import MAX_OPEN_BYTES, Dialect
 from interest_graph.events.readers.lines import Mask, Offsets, is_blank
+from interest_graph.events.readers.text_lines import text_lines
 from interest_graph.events.records import readable
 
 _BACKSLASH = 92
@@ -43,16 +44,54 @@ class Lines:
     is_regular: Mask
 
 
+def cut(window: bytes, dialect: Dialect, width: int | None) -> Lines:
+    """The lines of a window, or with multiline those joined whose line ends are within quotes.
+
+    Regular ones have `width` fields, if that is given. Lines are joined as long as all records are
+    regular, since a stray quote would turn the rest inside out: from there on they stay single, and
+    are to be read one by one.
+    """
+    starts, ends = text_lines(window)
+    if not (dialect.is_multiline and dialect.quote in window):
+        return tokenise(window, starts, ends, dialect, width)
+    quotes = np.flatnonzero(np.frombuffer(window, np.uint8) == dialect.quote[0])
+    is_end = (np.searchsorted(quotes, ends) & 1) == 0
+    is_end[-1] = True
+    is_start = np.concatenate(([True], is_end[:-1]))
+    first, last = starts[is_start], ends[is_end]
+    joined = tokenise(window, first, last, dialect, width, may_be_text=False)
+    has_quotes = np.searchsorted(quotes, last) > np.searchsorted(quotes, first)
+    is_long = (last - first > MAX_OPEN_BYTES) & (last > ends[is_start])
+    stops = np.flatnonzero((~joined.is_regular & ~joined.is_blank & has_quotes) | is_long)
+    if not len(stops):
+        return joined
+    stop, single = stops[0], starts >= first[stops[0]]
+    starts = np.concatenate([first[:stop], starts[single]])
+    ends = np.concatenate([last[:stop], ends[single]])
+    return tokenise(window, starts, ends, dialect, width)
+
+
 def tokenise(
-    window: bytes, starts: Offsets, ends: Offsets, dialect: Dialect, width: int | None
+    window: bytes,
+    starts: Offsets,
+    ends: Offsets,
+    dialect: Dialect,
+    width: int | None,
+    *,
+    may_be_text: bool = True,
 ) -> Lines:
-    """Classify the lines of a window; regular ones have `width` fields, if that is given."""
+    """Classify lines, which hold all but line ends; regular ones have `width` fields, if given.
+
+    may_be_text: whether the quotes of a line are text if none of them starts a field.
+    """
     text = np.frombuffer(window, np.uint8)
     delimiters = _find(text, dialect.delimiter)
     bad = np.zeros(len(starts), np.bool_)
     doubled = np.zeros(0, np.int64)
     if dialect.quote and dialect.quote in window:
         quotes = _Quotes(text, starts, ends, delimiters, dialect)
+        if may_be_text:
+            quotes.drop_text()
         bad |= quotes.bad_lines()
         delimiters, doubled = quotes.outside(bad), quotes.doubled(bad)
     near = delimiters[1:][np.diff(delimiters) < len(dialect.delimiter)]
@@ -104,7 +143,7 @@ def _find(text: Bytes, sign: bytes) -> Offsets:
 
 
 class _Quotes:
-    """The quotes of the lines on which one starts a field; offsets, ascending."""
+    """The quotes of the lines; `at`: their offsets, ascending."""
 
     def __init__(
         self, text: Bytes, starts: Offsets, ends: Offsets, delimiters: Offsets, dialect: Dialect
@@ -116,7 +155,10 @@ class _Quotes:
         self.is_delimiter = np.zeros(len(text) + 1, np.bool_)
         self.is_delimiter[delimiters] = True
         self._take(np.flatnonzero(text == dialect.quote[0]))
-        opened = np.zeros(len(starts), np.bool_)
+
+    def drop_text(self) -> None:
+        """Leave out the quotes of lines on which none starts a field."""
+        opened = np.zeros(len(self.starts), np.bool_)
         opened[self.line[self._starts_field()]] = True
         if not opened.all():
             self._take(self.at[opened[self.line]])

@@ -33,7 +33,7 @@ _NUMBERS = (
 _NUMBER = r"[:\[,\s](-?(?:[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?|[nN][aA][nN]|[iI][nN][fF][iI]?))"
 _REWRITTEN = f"""SELECT n FROM doubtful WHERE len(list_filter(
     regexp_extract_all(line, '{_NUMBER}', 1),
-    number -> number = '-0' OR (regexp_matches(number, '[.a-zA-Z]')
+    number -> regexp_matches(number, '^-0$|^-?[nNiI]') OR (regexp_matches(number, '[.eE]')
         AND TRY_CAST(number AS DOUBLE)::VARCHAR IS DISTINCT FROM number))) > 0"""
 
 
@@ -77,7 +77,7 @@ def _many_brackets(window: bytes, starts: Offsets, ends: Offsets) -> Mask:
 
 
 def _query(lines: pa.LargeStringArray, columns: Mapping[str, str]) -> pa.Table:
-    db = _connection()
+    db = connection()
     db.register("pieces", pa.table({"line": lines}))
     try:
         return db.execute(_select(tuple(columns.items()))).to_arrow_table()
@@ -86,7 +86,8 @@ def _query(lines: pa.LargeStringArray, columns: Mapping[str, str]) -> pa.Table:
 
 
 @cache
-def _connection() -> duckdb.DuckDBPyConnection:
+def connection() -> duckdb.DuckDBPyConnection:
+    """This process's database in memory; a thread a query, as tasks run beside one another."""
     return duckdb.connect(config={"threads": 1})
 
 
@@ -97,7 +98,7 @@ def _select(columns: tuple[tuple[str, str], ...]) -> str:
     values = ", ".join(f"{_value(key, name, paths)} AS {_identifier(key)}" for key, name in columns)
     whole = {_pointer(name) for _, name in columns}
     n_taken = " + ".join(f"(p[{paths[path]}] IS NOT NULL)::INT" for path in sorted(whole))
-    patch = _literal(json.dumps({name: None for _, name in columns}))
+    patch = literal(json.dumps({name: None for _, name in columns}))
     nested = [name for _, name in columns if "." in name]
     again = " OR ".join(["false", *(_is_json_in_text(name, paths) for name in nested)])
     tops = ["", *sorted({_pointer(name.partition(".")[0]) for name in nested})]
@@ -109,7 +110,7 @@ def _select(columns: tuple[tuple[str, str], ...]) -> str:
             {values},
             CASE WHEN k > {n_taken} THEN {twice} OR {again} ELSE false END AS read_again,
             CASE WHEN regexp_matches(j, '{_NUMBERS}') THEN j END AS doubtful
-        FROM (SELECT j, json_extract_string(j, [{", ".join(map(_literal, paths))}]) AS p,
+        FROM (SELECT j, json_extract_string(j, [{", ".join(map(literal, paths))}]) AS p,
                 len(json_keys(j)) AS k
             FROM (SELECT CASE WHEN starts_with(ltrim(line, chr(32) || chr(9) || chr(10) || chr(13)),
                 '{{') AND json_valid(line) THEN line END AS j FROM pieces))"""
@@ -136,7 +137,7 @@ def _value(column: str, name: str, paths: Mapping[str, int]) -> str:
     text = f"coalesce({', '.join(found)})" if len(found) > 1 else found[0]
     if column not in json_exact.ID_COLUMNS:
         return text
-    kinds = ", ".join(f"nullif(json_type(j, {_literal(pointer)}), 'NULL')" for pointer in pointers)
+    kinds = ", ".join(f"nullif(json_type(j, {literal(pointer)}), 'NULL')" for pointer in pointers)
     is_whole = f"ends_with({text}, '.0') AND coalesce({kinds}) = 'DOUBLE'"
     return f"CASE WHEN {is_whole} THEN replace(left({text}, -2), '-0', '0') ELSE {text} END"
 
@@ -146,7 +147,7 @@ def _is_json_in_text(name: str, paths: Mapping[str, int]) -> str:
     parts = name.split(".")
     ways = [_pointer(*parts[:depth]) for depth in range(1, len(parts))]
     texts = [
-        f"(starts_with(ltrim(p[{paths[way]}]), '{{') AND json_type(j, {_literal(way)}) = 'VARCHAR')"
+        f"(starts_with(ltrim(p[{paths[way]}]), '{{') AND json_type(j, {literal(way)}) = 'VARCHAR')"
         for way in ways
     ]
     missing = f"p[{paths[_pointer(*parts)]}] IS NULL AND p[{paths[_pointer(name)]}] IS NULL"
@@ -154,11 +155,12 @@ def _is_json_in_text(name: str, paths: Mapping[str, int]) -> str:
 
 
 def _has_key_twice(pointer: str) -> str:
-    keys = f"json_keys(j, {_literal(pointer)})" if pointer else "json_keys(j)"
+    keys = f"json_keys(j, {literal(pointer)})" if pointer else "json_keys(j)"
     return f"list_unique({keys}) < len({keys})"
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """The text as a constant of SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
@@ -172,7 +174,7 @@ def _to_read_again(found: pa.Table) -> Offsets:
     doubtful = found["doubtful"]
     if doubtful.null_count < len(doubtful):
         rows = np.flatnonzero(doubtful.is_valid().to_numpy())
-        db = _connection()
+        db = connection()
         db.register("doubtful", pa.table({"n": rows, "line": doubtful.take(pa.array(rows))}))
         again = again.copy()
         again[db.execute(_REWRITTEN).to_arrow_table()["n"].to_numpy()] = True

@@ -30,13 +30,11 @@ _DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant
 
 
 def parse_object(text: str) -> dict[str, Any] | None:
-    """The object, with a Number for each number; None if the text is not one JSON object.
+    """The object, as decode gives it; None if the text is not one JSON object.
 
-    A comma behind the last member or element is passed over. Half a surrogate pair is no text.
+    Half a surrogate pair is no text.
     """
-    value = _parsed(text)
-    if value is None:
-        value = _parsed(_STRING_OR_COMMA.sub(lambda match: match[1] or "", text))
+    value = decode(text)
     is_text = not _SURROGATE.search(text) or _is_unicode(value)
     return value if isinstance(value, dict) and is_text else None
 
@@ -109,7 +107,18 @@ def _is_unicode(value: Any) -> bool:
     return True
 
 
-def _parsed(text: str) -> Any:
+def decode(text: str) -> Any:
+    """The value of JSON text, with a Number for each number; None if it is no JSON.
+
+    A comma behind the last member or element is passed over.
+    """
+    value = _strictly(text)
+    if value is None:
+        value = _strictly(_STRING_OR_COMMA.sub(lambda match: match[1] or "", text))
+    return value
+
+
+def _strictly(text: str) -> Any:
     try:
         return _DECODER.decode(text)
     except ValueError:

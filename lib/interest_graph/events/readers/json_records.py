@@ -59,7 +59,7 @@ def read_window(window: bytes, base: int, source: SourceConfig, layout: Layout) 
     return pa.concat_tables(parts).sort_by("position")
 
 
-def end_of_records(window: bytes, source: SourceConfig, layout: Layout) -> int:
+def end_of_records(window: bytes, source: SourceConfig, layout: Layout) -> int:  # noqa: ARG001
     """Where the last whole record of the window ends; 0 if it holds none."""
     if not layout.is_whole:
         return window.rfind(b"\n") + 1

@@ -74,7 +74,9 @@ def _unescaped_quotes(text: np.ndarray) -> Offsets:
     at = np.searchsorted(slashes, quotes - 1)
     follows = (at < len(slashes)) & (slashes[np.minimum(at, len(slashes) - 1)] == quotes - 1)
     n_slashes = quotes - run_start[np.minimum(at, len(slashes) - 1)]
-    return quotes[~(follows & (n_slashes % 2 == 1))]
+    is_escaped = follows & (n_slashes % 2 == 1)
+    unescaped: Offsets = quotes[~is_escaped]
+    return unescaped
 
 
 def _outermost(is_open: Mask, piece: Offsets) -> Mask:
