@@ -1,4 +1,4 @@
-"""Mapped fields of JSON objects as text columns: parsed by DuckDB, a thread a call.
+"""Mapped fields of JSON objects as text columns: parsed by DuckDB.
 
 DuckDB rewrites some numbers (1.50 to 1.5, 20 digits to a double) and takes the first of a key that
 is there twice. The few objects where that matters are found and read again by json_exact.
@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from interest_graph.events.readers import json_exact
+from interest_graph.events.readers.duck import identifier, literal, query
 from interest_graph.events.readers.lines import Mask, Offsets, as_binaries, not_utf8
 from interest_graph.events.records import schema_of
 
@@ -52,7 +52,7 @@ def parse_objects(
     hidden |= deep
     if hidden.any():
         lines = pc.if_else(pa.array(hidden), pa.scalar(None, pa.large_string()), lines)
-    found = _query(lines, columns)
+    found = query(_select(tuple(columns.items())), pieces=pa.table({"line": lines}))
     deep[broken] = False
     again = np.union1d(_to_read_again(found), np.flatnonzero(deep))
     names = schema_of(columns).names[2:]
@@ -76,26 +76,11 @@ def _many_brackets(window: bytes, starts: Offsets, ends: Offsets) -> Mask:
     return many
 
 
-def _query(lines: pa.LargeStringArray, columns: Mapping[str, str]) -> pa.Table:
-    db = connection()
-    db.register("pieces", pa.table({"line": lines}))
-    try:
-        return db.execute(_select(tuple(columns.items()))).to_arrow_table()
-    finally:
-        db.unregister("pieces")
-
-
-@cache
-def connection() -> duckdb.DuckDBPyConnection:
-    """This process's database in memory; a thread a query, as tasks run beside one another."""
-    return duckdb.connect(config={"threads": 1})
-
-
 @cache
 def _select(columns: tuple[tuple[str, str], ...]) -> str:
-    """SQL that parses `pieces`; constants stand in it, as bound ones are three times slower."""
+    """SQL that parses `pieces`."""
     paths = {name: n + 1 for n, name in enumerate(_pointers(name for _, name in columns))}
-    values = ", ".join(f"{_value(key, name, paths)} AS {_identifier(key)}" for key, name in columns)
+    values = ", ".join(f"{_value(key, name, paths)} AS {identifier(key)}" for key, name in columns)
     whole = {_pointer(name) for _, name in columns}
     n_taken = " + ".join(f"(p[{paths[path]}] IS NOT NULL)::INT" for path in sorted(whole))
     patch = literal(json.dumps({name: None for _, name in columns}))
@@ -159,26 +144,15 @@ def _has_key_twice(pointer: str) -> str:
     return f"list_unique({keys}) < len({keys})"
 
 
-def literal(text: str) -> str:
-    """The text as a constant of SQL."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _to_read_again(found: pa.Table) -> Offsets:
     """Numbers of the rows that DuckDB does not give as they were written."""
     again = found["read_again"].to_numpy()
     doubtful = found["doubtful"]
     if doubtful.null_count < len(doubtful):
         rows = np.flatnonzero(doubtful.is_valid().to_numpy())
-        db = connection()
-        db.register("doubtful", pa.table({"n": rows, "line": doubtful.take(pa.array(rows))}))
+        lines = pa.table({"n": rows, "line": doubtful.take(pa.array(rows))})
         again = again.copy()
-        again[db.execute(_REWRITTEN).to_arrow_table()["n"].to_numpy()] = True
-        db.unregister("doubtful")
+        again[query(_REWRITTEN, doubtful=lines)["n"].to_numpy()] = True
     return np.flatnonzero(again)
 
 
