@@ -22,7 +22,7 @@ from interest_graph.events.records import readable
 
 _ESCAPED = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
 # Trailing zeros in threes: .120 and .000120 stay so, a whole second has no fraction.
-_EMPTY_FRACTION = r"(?:\.0{9}|\.0{6}|\.0{3}|0{6}|0{3})(Z?)$"
+_EMPTY_FRACTION = r"(?:\.0{9}|\.0{6}|\.0{3}|0{6}|0{3})$"
 _SECONDS = {unit: Decimal(10) ** -n for unit, n in {"s": 0, "ms": 3, "us": 6, "ns": 9}.items()}
 _EXACT_IN_INT64 = 2.0**63
 
@@ -132,7 +132,7 @@ def _scalar_text(column: pa.Array, whole: bool) -> pa.StringArray:
     if pa.types.is_timestamp(kind):
         return _timestamp_text(column)
     if pa.types.is_time(kind):
-        return pc.replace_substring_regex(column.cast(pa.string()), _EMPTY_FRACTION, r"\1")
+        return pc.replace_substring_regex(column.cast(pa.string()), _EMPTY_FRACTION, "")
     if pa.types.is_decimal(kind):
         return _decimal_text(column, whole)
     if pa.types.is_floating(kind):
@@ -161,14 +161,14 @@ def _uuid_text(storage: pa.Array) -> pa.StringArray:
 
 def _timestamp_text(column: pa.Array) -> pa.StringArray:
     """ISO 8601; with Z where the column has a zone, since its values are instants of UTC."""
-    zone = None if column.type.tz is None else "UTC"
-    instants = column.cast(pa.timestamp(column.type.unit, zone))
+    # Without the zone, which makes Arrow's cast to text ten times as slow.
+    moments = column.view(pa.timestamp(column.type.unit))
     with suppress(pa.ArrowInvalid):  # which says that digits would be lost
-        instants = instants.cast(pa.timestamp("s", zone))
-    iso = pc.replace_substring(instants.cast(pa.string()), " ", "T", max_replacements=1)
-    if instants.type.unit == "s":
-        return iso
-    return pc.replace_substring_regex(iso, _EMPTY_FRACTION, r"\1")
+        moments = moments.cast(pa.timestamp("s"))
+    texts = pc.replace_substring(moments.cast(pa.string()), " ", "T", max_replacements=1)
+    if moments.type.unit != "s":
+        texts = pc.replace_substring_regex(texts, _EMPTY_FRACTION, "")
+    return texts if column.type.tz is None else pc.binary_join_element_wise(texts, "Z", "")
 
 
 def _seconds_text(column: pa.Array) -> pa.StringArray:
