@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from py4j.java_gateway import is_instance_of
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
@@ -134,6 +135,7 @@ class HadoopFolders:
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self._jvm: Any = spark._jvm
+        self._gateway: Any = spark.sparkContext._gateway
         path = self._path(root)
         self._system = path.getFileSystem(spark._jsc.hadoopConfiguration())
         qualified = str(self._system.makeQualified(path).toString())
@@ -142,10 +144,15 @@ class HadoopFolders:
 
     def entry(self, path: str) -> Entry | None:
         """What lies at the path; None if there is nothing."""
-        place = self._path(f"{self.scheme}{path or '/'}")
-        if not self._system.exists(place):
-            return None
-        return self._entry(self._system.getFileStatus(place))
+        try:
+            return self._entry(
+                self._system.getFileStatus(self._path(f"{self.scheme}{path or '/'}"))
+            )
+        except Py4JJavaError as error:
+            kind = "java.io.FileNotFoundException"
+            if is_instance_of(self._gateway, error.java_exception, kind):
+                return None
+            raise
 
     def entries(self, folder: str) -> list[Entry]:
         """What lies in the folder."""
