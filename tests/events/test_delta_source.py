@@ -52,6 +52,25 @@ def test_files_of_ordinary_tables_are_listed_as_before(spark, tmp_path):
     assert delta_files(spark, source(tmp_path / "t")) == list_files(spark, source(tmp_path / "t"))
 
 
+def test_files_are_also_found_where_deltas_log_is_out_of_reach(spark, tmp_path, monkeypatch):
+    write(spark, tmp_path / "t", [("u", ODD[0], "2024-05-01")], by=["item"])
+    expected = delta_files(spark, source(tmp_path / "t"))
+    monkeypatch.setattr("interest_graph.events.delta_source._delta_log", lambda _: None)
+
+    assert delta_files(spark, source(tmp_path / "t")) == expected
+    records = delta_records(spark, source(tmp_path / "t"), [expected[0].path])
+    assert [row.item_id for row in records.collect()] == [ODD[0]]
+
+
+def test_a_table_on_another_file_system_is_read(spark, remote):
+    write(spark, f"{remote}/t b", [("u", ODD[0], "2024-05-01")], by=["item"])
+    (file,) = delta_files(spark, source(f"{remote}/t b"))
+
+    (record,) = delta_records(spark, source(f"{remote}/t b"), [file.path]).collect()
+
+    assert (record.file, record.item_id) == (file.path, ODD[0])
+
+
 def test_a_deletion_vector_takes_rows_away_and_makes_another_input(spark, tmp_path):
     path = tmp_path / "t"
     rows = [(f"u{n}", "i", "2024-05-01") for n in range(5)]

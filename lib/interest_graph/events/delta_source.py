@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
+from py4j.java_gateway import JavaClass
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -156,14 +157,13 @@ def _load(spark: SparkSession, source: SourceConfig, version: int | None) -> Dat
 
 def _newest(spark: SparkSession, source: SourceConfig) -> tuple[int | None, list[str]]:
     """The newest version, where it can be told, and its files as they are listed."""
-    jvm: Any = spark._jvm
-    log = jvm.org.apache.spark.sql.delta.DeltaLog
-    if not hasattr(log, "forTableWithSnapshot"):  # a runtime with a Delta Lake of its own
+    log = _delta_log(spark)
+    if log is None:
         table = _load(spark, source, None)
         rows = table.select(F.col("_metadata.file_path").alias("path")).distinct().collect()
         return None, [row.path for row in rows]
     try:
-        snapshot = log.forTableWithSnapshot(spark._jsparkSession, source.path)._2()  # type: ignore[attr-defined]
+        snapshot = log.forTableWithSnapshot(spark._jsparkSession, source.path)._2()
         version = int(snapshot.version())
         if version < 0:
             raise _no_table(source, "there is no log")
@@ -173,6 +173,13 @@ def _newest(spark: SparkSession, source: SourceConfig) -> tuple[int | None, list
         raise _no_table(source, one_line(error)) from None
     root = str(snapshot.path().getParent().toString())
     return version, [_listed(root, row.path, row.deletionVector) for row in rows]
+
+
+def _delta_log(spark: SparkSession) -> Any:
+    """Delta's own access to the log; None in runtimes that have another Delta Lake inside."""
+    jvm: Any = spark._jvm
+    log = jvm.org.apache.spark.sql.delta.DeltaLog
+    return log if isinstance(log, JavaClass) else None
 
 
 def _listed(root: str, path: str, vector: Any) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from py4j.java_gateway import is_instance_of
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
@@ -134,7 +135,8 @@ class HadoopFolders:
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self._jvm: Any = spark._jvm
-        path = self._jvm.org.apache.hadoop.fs.Path(root)
+        self._gateway: Any = spark.sparkContext._gateway
+        path = self._path(root)
         self._system = path.getFileSystem(spark._jsc.hadoopConfiguration())
         qualified = str(self._system.makeQualified(path).toString())
         self.scheme = split_scheme(qualified)[0]
@@ -142,15 +144,23 @@ class HadoopFolders:
 
     def entry(self, path: str) -> Entry | None:
         """What lies at the path; None if there is nothing."""
-        place = self._jvm.org.apache.hadoop.fs.Path(f"{self.scheme}{path or '/'}")
-        return (
-            self._entry(self._system.getFileStatus(place)) if self._system.exists(place) else None
-        )
+        try:
+            return self._entry(
+                self._system.getFileStatus(self._path(f"{self.scheme}{path or '/'}"))
+            )
+        except Py4JJavaError as error:
+            kind = "java.io.FileNotFoundException"
+            if is_instance_of(self._gateway, error.java_exception, kind):
+                return None
+            raise
 
     def entries(self, folder: str) -> list[Entry]:
         """What lies in the folder."""
-        place = self._jvm.org.apache.hadoop.fs.Path(f"{self.scheme}{folder or '/'}")
+        place = self._path(f"{self.scheme}{folder or '/'}")
         return [self._entry(status) for status in self._system.listStatus(place)]
+
+    def _path(self, path: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(path)
 
     def _entry(self, status: Any) -> Entry:
         uri = status.getPath().toUri()

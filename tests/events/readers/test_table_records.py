@@ -10,6 +10,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError
@@ -228,6 +230,23 @@ def test_a_row_group_of_long_texts_is_read_in_smaller_batches(monkeypatch):
     assert pa.concat_tables(batches)["position"].to_pylist() == list(range(50))
 
 
+def test_an_empty_file_has_no_layout(tmp_path):
+    (tmp_path / "f").touch()
+
+    assert inspect_parquet(str(tmp_path / "f"), source()) is None
+    assert inspect_parquet(io.BytesIO(), source()) is None
+
+
+def test_a_path_is_read_as_an_open_file_is(tmp_path):
+    pq.write_table(table(item=["a"]), tmp_path / "f")
+
+    (records,) = read_parquet(str(tmp_path / "f"), source(), Layout())
+
+    assert records["item_id"].to_pylist() == ["a"]
+    with pytest.raises(DataError, match=r"^is not Parquet \([^\n]+\)$"):
+        inspect_parquet(str(tmp_path / "none"), source())
+
+
 def test_a_file_without_rows_gives_no_records():
     empty = parquet(table(item=["a"]).slice(0, 0))
 
@@ -237,7 +256,13 @@ def test_a_file_without_rows_gives_no_records():
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"PAR1", b"user,item\nu,i\n", parquet(table(item=["a"])).getvalue()[:-20], b"\x00" * 100],
+    [
+        b"P",
+        b"PAR1",
+        b"user,item\nu,i\n",
+        parquet(table(item=["a"])).getvalue()[:-20],
+        b"\x00" * 100,
+    ],
 )
 def test_what_is_no_parquet_file_is_an_error_of_one_line(content):
     with pytest.raises(DataError, match=r"^is not Parquet \([^\n]+\)$"):
@@ -258,3 +283,31 @@ def test_damage_within_a_file_is_an_error_of_one_line():
 
     with pytest.raises(DataError, match=r"^is damaged \([^\n]+\)$"):
         list(read_parquet(file, source(), inspect_parquet(file, source())))
+
+
+def test_rows_that_the_footer_promises_and_the_file_lacks_are_an_error(monkeypatch):
+    batches = "interest_graph.events.readers.table_records._batches"
+    monkeypatch.setattr(batches, lambda parquet, group: parquet.read().slice(1).to_batches())
+    file = parquet(table(item=["a", "b"]))
+
+    with pytest.raises(DataError, match="is damaged"):
+        list(read_parquet(file, source(), Layout()))
+
+
+WHOLE_FILE = parquet(table(item=[float(n) for n in range(60)], n=[[n] for n in range(60)]))
+FLIPS = st.dictionaries(st.integers(0, len(WHOLE_FILE.getvalue()) - 1), st.integers(0, 255))
+
+
+@settings(max_examples=200, deadline=None)
+@given(FLIPS)
+def test_any_damage_is_an_error_of_one_line_or_leaves_all_rows(flips):
+    content = bytearray(WHOLE_FILE.getvalue())
+    for place, byte in flips.items():
+        content[place] = byte
+    try:
+        layout = inspect_parquet(io.BytesIO(content), source())
+        batches = list(read_parquet(io.BytesIO(content), source(), layout))
+    except DataError as error:
+        assert "\n" not in str(error)
+    else:
+        assert sum(len(batch) for batch in batches) == 60

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,11 +59,13 @@ def inspect_parquet(
     file: BinaryIO | str,
     source: SourceConfig,
     folders: Mapping[str, str | None] | None = None,
-) -> Layout:
-    """The layout of a Parquet file; folders: columns that its path gives.
+) -> Layout | None:
+    """The layout of a Parquet file, None of an empty one; folders: columns that its path gives.
 
     Raises DataError where it is no Parquet file or lacks a mapped column, without the file's name.
     """
+    if _is_empty(file):
+        return None
     with _opened(file) as parquet:
         return layout_of(parquet.schema_arrow, source, folders)
 
@@ -99,12 +102,19 @@ def read_parquet(
     with _opened(file) as parquet:
         footer = parquet.metadata
         sizes = [footer.row_group(n).num_rows for n in range(footer.num_row_groups)]
-        starts = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+        ends = np.cumsum(sizes, dtype=np.int64)
+        _require_equal(sum(sizes), footer.num_rows)
         for group in range(len(sizes)) if row_groups is None else row_groups:
-            row = int(starts[group])
+            row = int(ends[group]) - sizes[group]
             for batch in _batches(parquet, group):
                 yield records_of(batch, row, source, layout)
                 row += batch.num_rows
+            _require_equal(row, int(ends[group]))
+
+
+def _require_equal(n_rows: int, declared: int) -> None:
+    if n_rows != declared:
+        raise DataError("is damaged (it has other numbers of rows than it says)")
 
 
 def _batch_records(
@@ -190,6 +200,14 @@ def _leaves(fields: pa.Schema | pa.StructType, prefix: str = "") -> Iterator[str
         yield f"{prefix}{field.name}"
         if pa.types.is_struct(field.type):
             yield from _leaves(field.type, f"{prefix}{field.name}.")
+
+
+def _is_empty(file: BinaryIO | str) -> bool:
+    if isinstance(file, str):
+        return os.path.isfile(file) and os.path.getsize(file) == 0
+    is_empty = file.seek(0, os.SEEK_END) == 0
+    file.seek(0)
+    return is_empty
 
 
 @contextmanager
