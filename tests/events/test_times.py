@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo
 
@@ -86,6 +86,10 @@ ISO = [
     ("2024-01-15 12:00:00 GMT-3", NEW_YORK, "2024-01-15 15:00:00"),
     ("2024-01-15T12:00:00+01:00[Europe/Berlin]", NEW_YORK, "2024-01-15 11:00:00"),
     ("2024-01-15T12:00:00[Europe/Berlin]", NEW_YORK, "2024-01-15 11:00:00"),
+    ("2024-01-15T12:00:00+01:00 [Europe/Berlin]", NEW_YORK, "2024-01-15 11:00:00"),
+    ("2024-01-15 12:00:00.5 +0100 CET", NEW_YORK, "2024-01-15 11:00:00.500000"),
+    ("2024-01-15 12:00:00 +0000 UTC", NEW_YORK, "2024-01-15 12:00:00"),
+    ("2024-01-15 7:0:0", NEW_YORK, "2024-01-15 12:00:00"),
     ("2024-01-15T12:00:00Z[UTC]", NEW_YORK, "2024-01-15 12:00:00"),
     ("2024-01-15 12:00:00,250", NEW_YORK, "2024-01-15 17:00:00.250000"),
     ("2024-01-15T12:00:00.123456789", NEW_YORK, "2024-01-15 17:00:00.123456"),
@@ -285,6 +289,25 @@ ZONES = [
     *("America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia"),
     *("Africa/Casablanca", "America/St_Johns", "Asia/Kathmandu", "Europe/Dublin", "UTC"),
 ]
+
+
+OFFSETS = st.timedeltas(timedelta(hours=-18), timedelta(hours=18)).map(
+    lambda offset: timezone(timedelta(seconds=offset // timedelta(seconds=1)))
+)
+
+
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=OFFSETS))
+def test_iso_texts_agree_with_isoformat(moment):
+    texts = [moment.isoformat(), moment.isoformat(sep=" "), moment.isoformat().replace(".", ",")]
+
+    assert parse(texts, zone="Asia/Tokyo") == [micros(moment)] * 3
+
+
+@given(st.lists(st.text(alphabet="0123456789-T:Z+. [/]UTCaez\x00é", max_size=34), max_size=20))
+def test_any_text_is_a_time_or_null_whatever_stands_beside_it(texts):
+    alone = [time for text in texts for time in parse([text], zone=NEW_YORK)]
+
+    assert parse([*texts, "2024-01-15"], zone=NEW_YORK)[:-1] == alone
 
 
 @settings(max_examples=60, deadline=None)
