@@ -279,6 +279,7 @@ def test_an_unknown_zone_is_refused_by_the_settings(zone):
         TimeFormat(zone=zone)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="yMdHhmsSXxZzVOaEDGLuYw'[]{}%- :/.T0", max_size=24), st.text(max_size=30))
 def test_any_pattern_either_is_refused_or_reads_any_text(pattern, text):
     if check_format(pattern) is None:
@@ -296,6 +297,7 @@ OFFSETS = st.timedeltas(timedelta(hours=-18), timedelta(hours=18)).map(
 )
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=OFFSETS))
 def test_iso_texts_agree_with_isoformat(moment):
     texts = [moment.isoformat(), moment.isoformat(sep=" "), moment.isoformat().replace(".", ",")]
@@ -303,6 +305,7 @@ def test_iso_texts_agree_with_isoformat(moment):
     assert parse(texts, zone="Asia/Tokyo") == [micros(moment)] * 3
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="0123456789-T:Z+. [/]UTCaez\x00é", max_size=34), max_size=20))
 def test_any_text_is_a_time_or_null_whatever_stands_beside_it(texts):
     alone = [time for text in texts for time in parse([text], zone=NEW_YORK)]
@@ -339,6 +342,7 @@ def test_every_quarter_of_an_hour_agrees_with_zoneinfo(zone):
     assert found == [None if s else micros(t) for t, s in zip(aware, skipped, strict=True)]
 
 
+@settings(deadline=None)
 @given(st.decimals(-(10**11), 10**11, allow_nan=False, allow_infinity=False), st.booleans())
 def test_numbers_of_seconds_are_rounded_exactly(number, is_scientific):
     text = f"{number:e}" if is_scientific else str(number)
@@ -349,6 +353,7 @@ def test_numbers_of_seconds_are_rounded_exactly(number, is_scientific):
     assert parse([text], format="epoch_s") == [exact if in_range else None]
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.sampled_from(["d", "b", "B"]))
 def test_patterns_agree_with_strftime(moment, kind):
     # %Y is not padded for early years on every platform.

@@ -25,7 +25,8 @@ _ISO = (
     r"(?P<year0>\d{4})-(?P<month0>\d{1,2})-(?P<day0>\d{1,2})"
     r"(?:[T ](?P<hour0>\d{1,2}):(?P<minute0>\d{1,2})"
     r"(?::(?P<second0>\d{1,2})(?:[.,](?P<fraction0>\d{1,9}))?)?"
-    rf" *(?P<zone0>(?:{_ISO_OFFSET}|Z)(?: ?\[{_REGION}\]| [A-Z]{{2,5}})?|{_REGION}|\[{_REGION}\])?)?"
+    rf" *(?P<zone0>(?:{_ISO_OFFSET}|Z)(?: ?\[{_REGION}\]| [A-Z]{{2,5}})?|{_REGION}"
+    rf"|\[{_REGION}\])?)?"
 )
 
 _TOKEN = re.compile(r"(?P<letters>([A-Za-z])\2*)|'(?P<quoted>(?:[^']|'')*)'|(?P<sign>.)", re.DOTALL)
