@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo
 
@@ -86,6 +86,10 @@ ISO = [
     ("2024-01-15 12:00:00 GMT-3", NEW_YORK, "2024-01-15 15:00:00"),
     ("2024-01-15T12:00:00+01:00[Europe/Berlin]", NEW_YORK, "2024-01-15 11:00:00"),
     ("2024-01-15T12:00:00[Europe/Berlin]", NEW_YORK, "2024-01-15 11:00:00"),
+    ("2024-01-15T12:00:00+01:00 [Europe/Berlin]", NEW_YORK, "2024-01-15 11:00:00"),
+    ("2024-01-15 12:00:00.5 +0100 CET", NEW_YORK, "2024-01-15 11:00:00.500000"),
+    ("2024-01-15 12:00:00 +0000 UTC", NEW_YORK, "2024-01-15 12:00:00"),
+    ("2024-01-15 7:0:0", NEW_YORK, "2024-01-15 12:00:00"),
     ("2024-01-15T12:00:00Z[UTC]", NEW_YORK, "2024-01-15 12:00:00"),
     ("2024-01-15 12:00:00,250", NEW_YORK, "2024-01-15 17:00:00.250000"),
     ("2024-01-15T12:00:00.123456789", NEW_YORK, "2024-01-15 17:00:00.123456"),
@@ -275,6 +279,7 @@ def test_an_unknown_zone_is_refused_by_the_settings(zone):
         TimeFormat(zone=zone)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="yMdHhmsSXxZzVOaEDGLuYw'[]{}%- :/.T0", max_size=24), st.text(max_size=30))
 def test_any_pattern_either_is_refused_or_reads_any_text(pattern, text):
     if check_format(pattern) is None:
@@ -285,6 +290,27 @@ ZONES = [
     *("America/New_York", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia"),
     *("Africa/Casablanca", "America/St_Johns", "Asia/Kathmandu", "Europe/Dublin", "UTC"),
 ]
+
+
+OFFSETS = st.timedeltas(timedelta(hours=-18), timedelta(hours=18)).map(
+    lambda offset: timezone(timedelta(seconds=offset // timedelta(seconds=1)))
+)
+
+
+@settings(deadline=None)
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=OFFSETS))
+def test_iso_texts_agree_with_isoformat(moment):
+    texts = [moment.isoformat(), moment.isoformat(sep=" "), moment.isoformat().replace(".", ",")]
+
+    assert parse(texts, zone="Asia/Tokyo") == [micros(moment)] * 3
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(alphabet="0123456789-T:Z+. [/]UTCaez\x00é", max_size=34), max_size=20))
+def test_any_text_is_a_time_or_null_whatever_stands_beside_it(texts):
+    alone = [time for text in texts for time in parse([text], zone=NEW_YORK)]
+
+    assert parse([*texts, "2024-01-15"], zone=NEW_YORK)[:-1] == alone
 
 
 @settings(max_examples=60, deadline=None)
@@ -316,6 +342,7 @@ def test_every_quarter_of_an_hour_agrees_with_zoneinfo(zone):
     assert found == [None if s else micros(t) for t, s in zip(aware, skipped, strict=True)]
 
 
+@settings(deadline=None)
 @given(st.decimals(-(10**11), 10**11, allow_nan=False, allow_infinity=False), st.booleans())
 def test_numbers_of_seconds_are_rounded_exactly(number, is_scientific):
     text = f"{number:e}" if is_scientific else str(number)
@@ -326,6 +353,7 @@ def test_numbers_of_seconds_are_rounded_exactly(number, is_scientific):
     assert parse([text], format="epoch_s") == [exact if in_range else None]
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.sampled_from(["d", "b", "B"]))
 def test_patterns_agree_with_strftime(moment, kind):
     # %Y is not padded for early years on every platform.

@@ -23,9 +23,10 @@ _REGION = r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*"
 _ISO_OFFSET = r"(?:UTC|GMT|UT)?[+-](?:\d{1,2}:\d{2}(?::\d{2})?|\d{6}|\d{4}|\d{1,2})"
 _ISO = (
     r"(?P<year0>\d{4})-(?P<month0>\d{1,2})-(?P<day0>\d{1,2})"
-    r"(?:[T ](?P<hour0>\d{1,2}):(?P<minute0>\d{2})"
-    r"(?::(?P<second0>\d{2})(?:[.,](?P<fraction0>\d{1,9}))?)?"
-    rf" *(?P<zone0>(?:{_ISO_OFFSET}|Z)(?:\[{_REGION}\])?|{_REGION}|\[{_REGION}\])?)?"
+    r"(?:[T ](?P<hour0>\d{1,2}):(?P<minute0>\d{1,2})"
+    r"(?::(?P<second0>\d{1,2})(?:[.,](?P<fraction0>\d{1,9}))?)?"
+    rf" *(?P<zone0>(?:{_ISO_OFFSET}|Z)(?: ?\[{_REGION}\]| [A-Z]{{2,5}})?|{_REGION}"
+    rf"|\[{_REGION}\])?)?"
 )
 
 _TOKEN = re.compile(r"(?P<letters>([A-Za-z])\2*)|'(?P<quoted>(?:[^']|'')*)'|(?P<sign>.)", re.DOTALL)

@@ -30,14 +30,13 @@ def written_zone(text: str) -> int | ZoneInfo | None:
     """The zone that a time is written with: seconds east of UTC or a region; None if it is neither.
 
     Takes Z, +02, +0200, +2:00, +02:00:00, UTC+01:00, Europe/Berlin, [Europe/Berlin] and common
-    abbreviations. Where a region follows an offset, the offset counts: +01:00[Europe/Berlin].
+    abbreviations. What follows an offset does not count: +01:00[Europe/Berlin], +0100 CET.
     """
-    first, _, bracketed = text.strip().partition("[")
-    name = first.strip() or bracketed.removesuffix("]")
-    hours = _ABBREVIATIONS.get(name.upper())
+    first, *_ = re.split(r"[ \[\]]+", text.strip(" []"), maxsplit=1)
+    hours = _ABBREVIATIONS.get(first.upper())
     if hours is not None:
         return hours * 3600
-    return _fixed_offset(name) if _OFFSET.fullmatch(name) else _region(name)
+    return _fixed_offset(first) if _OFFSET.fullmatch(first) else _region(first)
 
 
 @lru_cache(maxsize=1024)

@@ -24,8 +24,8 @@ def declared_rules(
 ) -> list[tuple[RuleConfig, Flags]]:
     """Each rule, and which records break it: bool[n]; a predicate that is null breaks nothing.
 
-    typed: from `type_records`; by_spark: place in `rules` of a rule with engine spark -> which records
-    break it. Raises DataError if a predicate fails on a record.
+    typed: from `type_records`; by_spark: for each place in `rules` of a rule with engine spark,
+    which records break it. Raises DataError if a predicate fails on a record.
     """
     if not rules:
         return []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from json.encoder import encode_basestring
 from types import MappingProxyType
 
 import numpy as np
@@ -32,6 +32,7 @@ _REFUSED_AS = {
     "_value": "value",
 }
 _ACCEPTED = ("source", "event_id", "user_id", "item_id", "action", "micros", "value")
+_NEEDED = (*_ACCEPTED, "event_date", "user_agent")
 _NO_MASKS: Mapping[int, pa.BooleanArray] = MappingProxyType({})
 
 
@@ -69,7 +70,9 @@ def refuse(
     broken = np.zeros(len(typed), bool)
     for flags in refusing.values():
         broken |= flags
-    accepted = typed if not broken.any() else typed.filter(pa.array(~broken))
+    accepted = typed.select(_NEEDED)
+    if broken.any():
+        accepted = accepted.filter(pa.array(~broken))
     return Verdict(
         accepted=_accepted(accepted, config, source),
         refused=_refused(typed, np.flatnonzero(broken), refusing),
@@ -144,16 +147,18 @@ def _lists_of_reasons(rows: npt.NDArray[np.int64], reasons: dict[str, Flags]) ->
 
 def _payloads(records: pa.Table) -> Iterable[str | None]:
     """Of an unreadable record its raw text, of others what was received as a JSON object."""
-    columns = [records[name].to_pylist() for name in _REFUSED_AS]
+    fields = [_json_fields(records[name], written) for name, written in _REFUSED_AS.items()]
     readable, raw = records["is_readable"].to_pylist(), records["payload"].to_pylist()
-    for is_readable, text, *texts in zip(readable, raw, *columns, strict=True):
-        yield _as_json(texts) if is_readable else text
+    for is_readable, text, *present in zip(readable, raw, *fields, strict=True):
+        yield f"{{{','.join(filter(None, present))}}}" if is_readable else text
 
 
-def _as_json(texts: list[str | None]) -> str:
-    pairs = zip(_REFUSED_AS.values(), texts, strict=True)
-    present = {name: text for name, text in pairs if text is not None}
-    return json.dumps(present, ensure_ascii=False, separators=(",", ":"))
+def _json_fields(texts: pa.ChunkedArray, name: str) -> list[str | None]:
+    # Quoting text by text takes a third of the time of a JSON encoder for each record.
+    return [
+        None if text is None else f'"{name}":{encode_basestring(text)}'
+        for text in texts.to_pylist()
+    ]
 
 
 def _earliest_after(micros: pa.ChunkedArray, latest: int) -> int | None:
