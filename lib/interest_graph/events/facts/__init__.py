@@ -3,7 +3,7 @@
 All functions expect every event of a user in one table, so that parts of users are independent.
 """
 
-from interest_graph.events.facts.clean_part import BYTES_PER_EVENT, Cleaned, clean_part
+from interest_graph.events.facts.cleaning import BYTES_PER_EVENT, Cleaned, clean_part
 from interest_graph.events.facts.items import with_canonical_items
 from interest_graph.events.facts.parts import from_blobs, split_by_user, to_blob
 from interest_graph.events.facts.summary import digest_of, item_counts, user_counts

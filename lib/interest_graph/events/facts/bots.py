@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from interest_graph.events.facts.codes import Codes, Ints, Mask
 
 RULES = ("events_per_minute", "events_per_day", "items_per_day", "active_hours", "steady_gaps")
 NO_BOT = -1
+_NO_LIMIT = 2**62
 Integers = npt.NDArray[np.object_]
 _MINUTE, _HOUR = 60_000_000, 3_600_000_000  # microseconds
 
@@ -34,7 +36,7 @@ class UserDays:
         """is_first: bool[n], true at the first row of a user's day."""
         return cls(np.flatnonzero(is_first), np.cumsum(is_first) - 1, micros, item)
 
-    @property
+    @cached_property
     def sizes(self) -> Ints:
         """int64[d]: events of each user's day."""
         return np.diff(self.start, append=len(self.number))
@@ -43,13 +45,14 @@ class UserDays:
 def verdicts(days: UserDays, config: BotConfig) -> npt.NDArray[np.int8]:
     """int8[d]: the first of RULES that each user's day breaks, by its place; NO_BOT for none.
 
-    Rules whose setting is null are off.
+    Rules whose setting is null are off. All but one limit a number of events, items or hours, which
+    only days with more events than that can exceed: where there is none, nothing else is looked at.
     """
     broken = {
-        "events_per_minute": _has_burst(days, config.events_per_minute),
-        "events_per_day": _has_more(days.sizes, config.events_per_day),
-        "items_per_day": _has_more_items(days, config.items_per_day),
-        "active_hours": _has_more_hours(days, config.active_hours),
+        "events_per_minute": _has_burst(days, config.events_per_minute or _NO_LIMIT),
+        "events_per_day": _has_more(days, config.events_per_day or _NO_LIMIT),
+        "items_per_day": _has_more_items(days, config.items_per_day or _NO_LIMIT),
+        "active_hours": _has_more_hours(days, config.active_hours or _NO_LIMIT),
         "steady_gaps": _is_steady(days, config.steady_gap_events, config.steady_gap_variation),
     }
     verdict = np.full(len(days.start), NO_BOT, np.int8)
@@ -58,37 +61,39 @@ def verdicts(days: UserDays, config: BotConfig) -> npt.NDArray[np.int8]:
     return verdict
 
 
-def _has_burst(days: UserDays, limit: int | None) -> Mask:
+def _has_burst(days: UserDays, limit: int) -> Mask:
     """Whether more than `limit` events lie within a minute: two that are `limit` places apart."""
-    found = np.zeros(len(days.start), bool)
-    if limit is not None and limit < len(days.number):
+    found = _has_more(days, limit)
+    if found.any():
         is_near = days.micros[limit:] - days.micros[:-limit] < _MINUTE
         is_near &= days.number[limit:] == days.number[:-limit]
+        found[:] = False
         found[days.number[limit:][is_near]] = True
     return found
 
 
-def _has_more(sizes: Ints, limit: int | None) -> Mask:
-    return np.zeros(len(sizes), bool) if limit is None else sizes > limit
+def _has_more(days: UserDays, limit: int) -> Mask:
+    return days.sizes > limit
 
 
-def _has_more_items(days: UserDays, limit: int | None) -> Mask:
-    if limit is None:
-        return _has_more(days.sizes, None)
-    # Only days with enough events can break the rule, so only their items are counted.
-    rows = np.flatnonzero((days.sizes > limit)[days.number])
-    n_items = int(days.item.max(initial=0)) + 1
-    pairs = np.unique(days.number[rows] * n_items + days.item[rows])  # below 2**31 * 2**31
-    return np.bincount(pairs // n_items, minlength=len(days.start)) > limit
+def _has_more_items(days: UserDays, limit: int) -> Mask:
+    found = _has_more(days, limit)
+    if found.any():
+        rows = np.flatnonzero(found[days.number])
+        n_items = int(days.item.max()) + 1
+        pairs = np.unique(days.number[rows] * n_items + days.item[rows])  # below 2**31 * 2**31
+        found = np.bincount(pairs // n_items, minlength=len(found)) > limit
+    return found
 
 
-def _has_more_hours(days: UserDays, limit: int | None) -> Mask:
-    if limit is None:
-        return _has_more(days.sizes, None)
-    hour = days.micros // _HOUR
-    is_new = np.diff(hour, prepend=hour[:1]) != 0
-    is_new[days.start] = True
-    return np.bincount(days.number[is_new], minlength=len(days.start)) > limit
+def _has_more_hours(days: UserDays, limit: int) -> Mask:
+    found = _has_more(days, limit)
+    if found.any():
+        hour = days.micros // _HOUR
+        is_new = np.diff(hour, prepend=hour[:1]) != 0
+        is_new[days.start] = True
+        found = np.bincount(days.number[is_new], minlength=len(found)) > limit
+    return found
 
 
 def _is_steady(days: UserDays, least: int | None, variation: float) -> Mask:

@@ -84,17 +84,20 @@ def order_by(*keys: npt.NDArray[Any]) -> Ints:
     these are sorted by the others.
     """
     packed, n_packed = _packed(keys)
-    if n_packed == len(keys):
-        return np.argsort(packed)
-    if n_packed == 1:
-        return np.lexsort(keys[::-1])
     order = np.argsort(packed)
-    starts = starts_of_runs(packed[order])
-    tied = np.flatnonzero(in_longer_runs(starts))
-    rows = order[tied]
-    within = [key[rows] for key in keys[n_packed:]]
-    order[tied] = rows[order_by(np.cumsum(starts[tied], dtype=np.int64), *within)]
+    if n_packed < len(keys):
+        starts = starts_of_runs(packed[order])
+        tied = np.flatnonzero(in_longer_runs(starts))
+        rows = order[tied]
+        group = np.cumsum(starts[tied], dtype=np.int64)
+        order[tied] = rows[_order_in_groups(group, [key[rows] for key in keys[n_packed:]])]
     return order
+
+
+def merged(*keys: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """As few integer columns as sort and compare as these do: one, if 63 bits hold all of them."""
+    packed, n_packed = _packed(keys)
+    return [packed] if n_packed == len(keys) else list(keys)
 
 
 def starts_of_runs(*columns: npt.NDArray[Any]) -> Mask:
@@ -112,6 +115,13 @@ def in_longer_runs(starts: Mask) -> Mask:
     ends = np.ones(len(starts), bool)
     ends[:-1] = starts[1:]
     return ~(starts & ends)
+
+
+def _order_in_groups(group: Ints, keys: list[npt.NDArray[Any]]) -> Ints:
+    _, n_packed = _packed((group, keys[0]))
+    if n_packed == 2:
+        return order_by(group, *keys)
+    return np.lexsort((*reversed(keys), group))  # the key alone is too wide to pack with groups
 
 
 def _packed(keys: tuple[npt.NDArray[Any], ...]) -> tuple[Ints, int]:

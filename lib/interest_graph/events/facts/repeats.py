@@ -16,6 +16,7 @@ from interest_graph.events.facts.codes import (
     Mask,
     encoded,
     in_longer_runs,
+    merged,
     order_by,
     ranks,
     starts_of_runs,
@@ -25,7 +26,6 @@ from interest_graph.events.facts.events import Events
 DUPLICATE_ID = "duplicate_id"
 DUPLICATE_EVENT = "duplicate_event"
 RETRY = "retry"
-REASONS = (DUPLICATE_ID, DUPLICATE_EVENT, RETRY)  # reason number n - 1; 0: kept
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Acts:
 
 def acts_of(events: Events) -> Acts:
     """Order the events by act, time and content: a total order of all that is looked at."""
-    act = [events.user.codes, events.source.codes, events.item.codes, events.action.codes]
+    texts = (events.user, events.source, events.item, events.action)
+    act = merged(*[text.codes for text in texts])
     rows = order_by(*act, events.micros)
     number = np.cumsum(starts_of_runs(*[codes[rows] for codes in act]), dtype=np.int64)
     micros = events.micros[rows]

@@ -20,7 +20,7 @@ from interest_graph.events.facts.codes import (
     ranked,
     starts_of_runs,
 )
-from interest_graph.events.facts.events import Events, days_of, numbers
+from interest_graph.events.facts.events import DAY, Events, days_of, numbers
 from interest_graph.events.facts.fact_table import fact_table
 from interest_graph.events.facts.sessions import sessions_of
 
@@ -133,10 +133,14 @@ def _distinct(events: Events, config: CleanConfig, scope: _Scope, counts: dict[s
 
 
 def _in_order_of_time(events: Events, rows: Ints) -> Ints:
-    """The rows by day, user, time, source, item and action: a total order of distinct events."""
-    codes = [part.codes[rows] for part in (events.source, events.item, events.action)]
-    day, user, micros = events.day[rows], events.user.codes[rows], events.micros[rows]
-    return rows[order_by(day, user, micros, *codes)]
+    """Rows in the order of their acts, by day, user, time, source, item and action.
+
+    That is a total order of distinct events. Those of a user at one time keep their order, which is
+    already that of source, item and action.
+    """
+    day, user = events.day[rows], events.user.codes[rows]
+    since_midnight = events.micros[rows] - np.multiply(day, DAY, dtype=np.int64)
+    return rows[order_by(day, user, since_midnight, np.arange(len(rows)))]
 
 
 def _without_bots(

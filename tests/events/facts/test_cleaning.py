@@ -13,7 +13,7 @@ import pytest
 from interest_graph.config import CleanConfig
 from interest_graph.errors import DataError
 from interest_graph.events.facts import clean_part, digest_of
-from interest_graph.events.facts.clean_part import BOTS
+from interest_graph.events.facts.cleaning import BOTS
 from interest_graph.events.facts.fact_table import FACTS
 from interest_graph.tables import silver
 
