@@ -12,7 +12,9 @@ from interest_graph.config import SourceConfig
 from interest_graph.events.delta_source import delta_files, delta_layout
 from interest_graph.events.driver_files import opener
 from interest_graph.events.listing import list_paths
+from interest_graph.events.path_patterns import folder_columns
 from interest_graph.events.readers import inspect_file
+from interest_graph.events.readers.source_bytes import OpenFile
 from interest_graph.events.records import Layout
 from interest_graph.events.sources import InputFile
 
@@ -49,7 +51,12 @@ def _layouts(
         return {}
     if source.format == "delta":  # the table has one schema for all its files
         return dict.fromkeys(files, delta_layout(spark, source))
+    look = partial(_look, source=source, open_file=opener(spark, source.path))
     # Opening is waiting, for disks and object stores; threads wait together.
-    look = partial(inspect_file, source=source, open_file=opener(spark, source.path))
     with ThreadPoolExecutor(_OPEN_AT_ONCE, "inspection") as pool:
-        return dict(zip(files, pool.map(look, [file.path for file in files]), strict=True))
+        return dict(zip(files, pool.map(look, files), strict=True))
+
+
+def _look(file: InputFile, source: SourceConfig, open_file: OpenFile) -> Layout | None:
+    folders = folder_columns(file.path, source.path)
+    return inspect_file(file.path, source, open_file, folders)
