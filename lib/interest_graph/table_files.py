@@ -82,6 +82,7 @@ class TableWriter:
         """Add rows, without the partition columns, to the partition's file."""
         if rows.num_rows == 0:
             return
+        rows = compact(rows)
         folder = "/".join(f"{column}={value}" for column, value in partition.items())
         if folder not in self._open:
             path = f"{folder}/{self._name}.parquet"
@@ -112,7 +113,7 @@ class _OpenFile:
         self._bounds: dict[str, tuple[Any, Any]] = {}
 
     def write(self, rows: pa.Table) -> None:
-        self._parquet.write_table(compact(rows))
+        self._parquet.write_table(rows)
         self._n_rows += rows.num_rows
         for name in self._ranged:
             low, high = pc.min_max(rows[name]).as_py().values()

@@ -57,7 +57,7 @@ def _events(pipeline):
 
 def test_a_second_run_takes_in_only_what_is_new(ingest, inbox):
     first = ingest()
-    assert held(first) == [("1.csv", 0, "a"), ("1.csv", 1, "b")]
+    assert held(first) == [("1.csv", 6, "a"), ("1.csv", 14, "b")]
     versions = [first.store.version(table) for table in (tables.EVENTS, tables.FILES, tables.ITEMS)]
 
     again = ingest()
@@ -66,7 +66,7 @@ def test_a_second_run_takes_in_only_what_is_new(ingest, inbox):
 
     (inbox / "2.csv").write_text("u,i,t\nc,3,300\n")
     third = ingest()
-    assert held(third) == [("1.csv", 0, "a"), ("1.csv", 1, "b"), ("2.csv", 0, "c")]
+    assert held(third) == [("1.csv", 6, "a"), ("1.csv", 14, "b"), ("2.csv", 6, "c")]
     ledger = {
         r.path.rsplit("/", 1)[1]: (r.status, r.n_rows)
         for r in third.store.read(tables.FILES).collect()
@@ -87,7 +87,7 @@ def test_a_crash_leaves_work_that_the_next_run_finishes(ingest, inbox, monkeypat
 
     pipeline = ingest()
 
-    assert held(pipeline) == [("1.csv", 0, "a"), ("1.csv", 1, "b"), ("2.csv", 0, "c")]
+    assert held(pipeline) == [("1.csv", 6, "a"), ("1.csv", 14, "b"), ("2.csv", 6, "c")]
     batches = {
         r.path.rsplit("/", 1)[1]: r.batch_id for r in pipeline.store.read(tables.FILES).collect()
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,10 @@ def by_period(rows: pa.Table, grain: str) -> Iterator[tuple[str, pa.Table]]:
     """The rows of each partition; rows: with event_date, in whose order they are."""
     days = rows["event_date"].cast(pa.int32()).to_numpy()
     periods = period_of_days(days, grain)
-    starts = np.flatnonzero(np.append(True, periods[1:] != periods[:-1])) if len(days) else []
-    for start, end in zip(starts, [*starts[1:], len(days)], strict=True):
+    if not len(days):
+        return
+    changes = np.flatnonzero(periods[1:] != periods[:-1]) + 1
+    for start, end in pairwise([0, *changes.tolist(), len(days)]):
         yield str(periods[start]), rows.slice(start, end - start)
 
 
