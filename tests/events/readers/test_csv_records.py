@@ -389,13 +389,15 @@ awkward = st.text(st.sampled_from('",;\\\n\r a'), max_size=6)
 @given(
     rows=st.lists(st.tuples(cells | awkward, cells | awkward, awkward), max_size=8),
     delimiter=st.sampled_from([",", ";", "\t"]),
-    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
-    line_end=st.sampled_from(["\n", "\r\n"]),
+    # Python 3.11 leaves a lone \r unquoted unless it is part of the line end.
+    form=st.sampled_from(
+        [(csv.QUOTE_ALL, "\n"), (csv.QUOTE_ALL, "\r\n"), (csv.QUOTE_MINIMAL, "\r\n")]
+    ),
 )
-@example(rows=[("a\nb", '"', "")], delimiter=",", quoting=csv.QUOTE_ALL, line_end="\n")
-def test_what_pythons_csv_module_writes(rows, delimiter, quoting, line_end):
+@example(rows=[("a\nb", '"', "")], delimiter=",", form=(csv.QUOTE_ALL, "\n"))
+def test_what_pythons_csv_module_writes(rows, delimiter, form):
     file = io.StringIO()
-    writer = csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator=line_end)
+    writer = csv.writer(file, delimiter=delimiter, quoting=form[0], lineterminator=form[1])
     writer.writerows([("u", "i", "r"), *rows])
 
     found = read(
