@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from interest_graph.config.sources import SourceConfig
 from interest_graph.errors import DataError
+from interest_graph.events.readers.column_names import distinct, refuse_doubles, require_mapped
 from interest_graph.events.readers.csv_columns import columns_of
 from interest_graph.events.readers.csv_dialect import Dialect, Reading, dialect_of
 from interest_graph.events.readers.csv_tokens import Lines, cut, tokenise
@@ -93,10 +94,11 @@ def inspect(head: bytes, source: SourceConfig) -> Layout | None:
         if reading.fields is None:
             raise DataError("has a header whose quotes do not pair")
         columns = _names(reading.fields)
-        _refuse_doubles(source, columns)
+        refuse_doubles(source, columns)
     else:
         columns = _names([None] * _usual_width(lines, dialect))
-    _require_mapped(source, columns)
+    hint = "; is the delimiter right?" if len(columns) == 1 else ""
+    require_mapped(source, columns, hint)
     return Layout(columns=columns, is_whole=dialect.is_multiline)
 
 
@@ -203,7 +205,7 @@ def _readable_records(
     records: _Records, base: int, source: SourceConfig, layout: Layout
 ) -> pa.Table:
     spans = records.spans
-    by_name = dict(zip(_distinct(layout.columns), records.columns, strict=True))
+    by_name = dict(zip(distinct(layout.columns), records.columns, strict=True))
     mapped = source.columns.values()
     rest = {name: column for name, column in by_name.items() if name not in mapped}
     absent = pa.nulls(len(spans), pa.string())
@@ -227,32 +229,3 @@ def _refused_records(spans: Offsets, base: int, window: bytes, source: SourceCon
         *[pa.nulls(len(spans), pa.string()) for _ in source.columns],
     ]
     return pa.Table.from_arrays(values, schema=schema_of(source.columns))
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, of doubles the later ones with a number: name, name_2, name_3."""
-    taken, distinct = set(names), list[str]()
-    for name in names:
-        number, new = 2, name
-        while new in distinct or (new != name and new in taken):
-            new, number = f"{name}_{number}", number + 1
-        distinct.append(new)
-    return distinct
-
-
-def _refuse_doubles(source: SourceConfig, columns: Sequence[str]) -> None:
-    doubles = [name for name in source.columns.values() if columns.count(name) > 1]
-    if doubles:
-        raise DataError(f"names the mapped column {doubles[0]} more than once in its header")
-
-
-def _require_mapped(source: SourceConfig, columns: Sequence[str]) -> None:
-    missing = [
-        name
-        for key, name in source.columns.items()
-        if key not in source.optional and name not in columns
-    ]
-    if missing:
-        hint = "; is the delimiter right?" if len(columns) == 1 else ""
-        present = ", ".join(columns[:30])
-        raise DataError(f"has no column {', '.join(missing)}; present: {present}{hint}")
