@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError
-from interest_graph.events.readers import csv_dialect, csv_tokens
+from interest_graph.events.readers import csv_dialect, csv_records, csv_tokens
 from interest_graph.events.readers.csv_records import end_of_records, inspect, read_window
 from interest_graph.events.records import Layout, readable, schema_of
 
@@ -216,6 +216,14 @@ def test_rest_of_the_columns_as_json():
     ]
 
 
+def test_a_single_column():
+    source = SourceConfig(name="s", path="in", kind="users", columns={"user_id": "u"})
+
+    records = read_window(b'u\na\n\n"b,""c"""\nx,y\n', 0, source, Layout(("u",))).to_pylist()
+
+    assert [row["user_id"] for row in records] == ["a", 'b,"c"', None]
+
+
 def test_numbered_names_are_not_those_of_other_columns():
     rows = read("x,x_2,x,u,i\n1,2,3,a,b\n")
 
@@ -365,8 +373,10 @@ def test_mangled_files_are_conserved_and_read_alike_in_any_windows(multiline, es
 
 
 @pytest.mark.parametrize("multiline", [False, True])
-def test_regular_lines_are_read_as_one_by_one(monkeypatch, multiline):
-    source = source_of(multiline=multiline)
+@pytest.mark.parametrize("escape", ["auto", "backslash"])
+def test_regular_lines_are_read_as_one_by_one(monkeypatch, multiline, escape):
+    source = source_of(multiline=multiline, quote_escape=escape)
+    monkeypatch.setattr(csv_records, "MANY", 0)
     files = [mangled(seed) for seed in range(1000, 1300)]
     together = [read_window(raw, 0, source, Layout(("u", "i"))).to_pylist() for raw in files]
     tokenise = csv_tokens.tokenise
@@ -374,6 +384,7 @@ def test_regular_lines_are_read_as_one_by_one(monkeypatch, multiline):
     def none_regular(*args, **settings):
         lines = tokenise(*args, **settings)
         lines.is_regular[:] = False
+        lines.is_other[:] = False
         return lines
 
     monkeypatch.setattr(csv_tokens, "tokenise", none_regular)
@@ -389,13 +400,15 @@ awkward = st.text(st.sampled_from('",;\\\n\r a'), max_size=6)
 @given(
     rows=st.lists(st.tuples(cells | awkward, cells | awkward, awkward), max_size=8),
     delimiter=st.sampled_from([",", ";", "\t"]),
-    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
-    line_end=st.sampled_from(["\n", "\r\n"]),
+    # Python 3.11 leaves a lone \r unquoted unless it is part of the line end.
+    form=st.sampled_from(
+        [(csv.QUOTE_ALL, "\n"), (csv.QUOTE_ALL, "\r\n"), (csv.QUOTE_MINIMAL, "\r\n")]
+    ),
 )
-@example(rows=[("a\nb", '"', "")], delimiter=",", quoting=csv.QUOTE_ALL, line_end="\n")
-def test_what_pythons_csv_module_writes(rows, delimiter, quoting, line_end):
+@example(rows=[("a\nb", '"', "")], delimiter=",", form=(csv.QUOTE_ALL, "\n"))
+def test_what_pythons_csv_module_writes(rows, delimiter, form):
     file = io.StringIO()
-    writer = csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator=line_end)
+    writer = csv.writer(file, delimiter=delimiter, quoting=form[0], lineterminator=form[1])
     writer.writerows([("u", "i", "r"), *rows])
 
     found = read(

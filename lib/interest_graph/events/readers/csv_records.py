@@ -16,12 +16,16 @@ import pyarrow.compute as pc
 
 from interest_graph.config.sources import SourceConfig
 from interest_graph.errors import DataError
+from interest_graph.events.readers.column_names import distinct, refuse_doubles, require_mapped
+from interest_graph.events.readers.csv_columns import columns_of
 from interest_graph.events.readers.csv_dialect import Dialect, Reading, dialect_of
-from interest_graph.events.readers.csv_tokens import Lines, columns_of, cut
+from interest_graph.events.readers.csv_tokens import Lines, cut, tokenise
 from interest_graph.events.readers.lines import Mask, Offsets
 from interest_graph.events.readers.payloads import as_json_objects
 from interest_graph.events.readers.text_lines import end_of_lines
 from interest_graph.events.records import Layout, readable, schema_of
+
+MANY = 1000  # lines: for fewer, looking at the whole window once more takes longer than one by one
 
 
 def read_window(window: bytes, base: int, source: SourceConfig, layout: Layout) -> pa.Table:
@@ -31,33 +35,31 @@ def read_window(window: bytes, base: int, source: SourceConfig, layout: Layout) 
     """
     dialect, width = dialect_of(source), len(layout.columns)
     lines = cut(window, dialect, width)
-    first = _line_behind_header(lines, dialect) if source.header and base == 0 else 0
-    odd = list(_odd_records(lines, dialect, width, first))
-    regular = lines.is_regular.copy()
-    regular[:first] = False
+    todo = ~lines.is_blank
+    if source.header and base == 0:
+        todo[: _line_behind_header(lines, dialect)] = False
+    again, reread = _by_other_escape(lines, todo, dialect, width)
+    odd = list(_odd_records(lines, todo & ~reread, dialect, width))
+    regular = todo & lines.is_regular
     for record in odd:
         regular[record.line : record.next_line] = False
-    taken = [record for record in odd if record.reading.fields is not None]
-    columns = columns_of(lines, regular, dialect, width)
-    if taken:
-        fields = zip(*(record.reading.fields or () for record in taken), strict=True)
-        more = [pa.array(column, pa.string()) for column in fields]
-        columns = [pa.concat_arrays(pair) for pair in zip(columns, more, strict=True)]
-    spans = np.concatenate(
-        [np.stack([lines.starts[regular], lines.ends[regular]], axis=1), _spans_of(taken)]
+    records = _together(
+        [
+            _Records(_spans_of(lines, regular), columns_of(lines, regular, dialect, width)),
+            _Records(_spans_of(again, reread), columns_of(again, reread, dialect, width)),
+            _read_records([record for record in odd if record.reading.fields], width),
+        ]
     )
-    refused = _spans_of([record for record in odd if record.reading.fields is None])
+    refused = _read_records([record for record in odd if not record.reading.fields], 0).spans
     if source.header:
-        repeats = _repeats_header(columns, layout.columns)
-        if repeats.any():
-            refused = np.concatenate([refused, spans[repeats]])
-            spans, kept = spans[~repeats], pa.array(~repeats)
-            columns = [column.filter(kept) for column in columns]
-    records = _readable_records(spans, base, columns, source, layout)
-    if not len(taken) and not len(refused):
-        return records
-    table = pa.concat_tables([records, _refused_records(refused, base, window, source)])
-    return table.take(pc.sort_indices(table["position"])).combine_chunks()
+        records, headers = _without_headers(records, layout.columns)
+        refused = np.concatenate([refused, headers])
+    table = _readable_records(records, base, source, layout)
+    if len(refused):
+        table = pa.concat_tables([table, _refused_records(refused, base, window, source)])
+    if len(odd) or len(refused) or reread.any():
+        table = table.take(pc.sort_indices(table["position"]))
+    return table.combine_chunks()
 
 
 def end_of_records(window: bytes, source: SourceConfig, layout: Layout) -> int:
@@ -69,7 +71,7 @@ def end_of_records(window: bytes, source: SourceConfig, layout: Layout) -> int:
     if not len(lines.starts):
         return 0
     last = len(lines.starts) - 1
-    for record in _odd_records(lines, dialect, len(layout.columns), 0):
+    for record in _odd_records(lines, ~lines.is_blank, dialect, len(layout.columns)):
         if record.reading.is_open:
             return int(lines.starts[record.line])
         if record.next_line > last:
@@ -92,10 +94,11 @@ def inspect(head: bytes, source: SourceConfig) -> Layout | None:
         if reading.fields is None:
             raise DataError("has a header whose quotes do not pair")
         columns = _names(reading.fields)
-        _refuse_doubles(source, columns)
+        refuse_doubles(source, columns)
     else:
         columns = _names([None] * _usual_width(lines, dialect))
-    _require_mapped(source, columns)
+    hint = "; is the delimiter right?" if len(columns) == 1 else ""
+    require_mapped(source, columns, hint)
     return Layout(columns=columns, is_whole=dialect.is_multiline)
 
 
@@ -108,14 +111,31 @@ class _Odd(NamedTuple):
     reading: Reading
 
 
-def _odd_records(lines: Lines, dialect: Dialect, width: int | None, first: int) -> Iterator[_Odd]:
-    odd = np.flatnonzero(~lines.is_regular & ~lines.is_blank)
-    for line in odd[odd >= first].tolist():
-        if line < first:  # within the record before
+class _Records(NamedTuple):
+    """Start and end of records, as two columns, and their fields, a column each."""
+
+    spans: Offsets
+    columns: list[pa.Array]
+
+
+def _by_other_escape(lines: Lines, todo: Mask, dialect: Dialect, width: int) -> tuple[Lines, Mask]:
+    """The lines by the second way to escape quotes, and which are regular only so."""
+    is_other = lines.is_other & todo
+    if len(dialect.escapes) == 1 or dialect.is_multiline or is_other.sum() < MANY:
+        return lines, np.zeros_like(todo)
+    again = tokenise(lines.window, lines.starts, lines.ends, dialect, width, dialect.escapes[1])
+    return again, is_other & again.is_regular
+
+
+def _odd_records(lines: Lines, todo: Mask, dialect: Dialect, width: int | None) -> Iterator[_Odd]:
+    """The records that start at lines to do that are not regular."""
+    next_line = 0
+    for line in np.flatnonzero(todo & ~lines.is_regular).tolist():
+        if line < next_line:  # within the record before
             continue
         reading = _read(lines, line, dialect, width)
-        first = _next_line(lines, line, reading)
-        yield _Odd(line, first, int(lines.starts[line]), reading)
+        next_line = _next_line(lines, line, reading)
+        yield _Odd(line, next_line, int(lines.starts[line]), reading)
 
 
 def _read(lines: Lines, line: int, dialect: Dialect, width: int | None) -> Reading:
@@ -139,7 +159,7 @@ def _line_behind_header(lines: Lines, dialect: Dialect) -> int:
 def _usual_width(lines: Lines, dialect: Dialect) -> int:
     """The most frequent number of fields: the first line may be a ragged one."""
     widths = Counter((lines.n_delimiters[lines.is_regular] + 1).tolist())
-    for record in _odd_records(lines, dialect, None, 0):
+    for record in _odd_records(lines, ~lines.is_blank, dialect, None):
         widths[len(record.reading.fields or ())] += 1
     del widths[0]
     return widths.most_common(1)[0][0] if widths else 1
@@ -149,28 +169,43 @@ def _names(fields: Sequence[str | None]) -> tuple[str, ...]:
     return tuple(name or f"_c{n}" for n, name in enumerate(fields))
 
 
-def _repeats_header(columns: Sequence[pa.Array], names: Sequence[str]) -> Mask:
-    """Rows whose fields are the names of the columns: files put together by cat."""
-    same = np.ones(len(columns[0]), np.bool_)
-    for column, (number, name) in zip(columns, enumerate(names), strict=True):
+def _spans_of(lines: Lines, chosen: Mask) -> Offsets:
+    return np.stack([lines.starts[chosen], lines.ends[chosen]], axis=1)
+
+
+def _read_records(odd: Sequence[_Odd], width: int) -> _Records:
+    spans = [(record.start, record.reading.end) for record in odd]
+    rows = [record.reading.fields or [] for record in odd]
+    columns = [pa.array([row[n] for row in rows], pa.string()) for n in range(width)]
+    return _Records(np.array(spans, np.int64).reshape(-1, 2), columns)
+
+
+def _together(parts: Sequence[_Records]) -> _Records:
+    filled = [part for part in parts if len(part.spans)] or parts[:1]
+    columns = zip(*(part.columns for part in filled), strict=True)
+    return _Records(
+        np.concatenate([part.spans for part in filled]),
+        [pa.concat_arrays(column) for column in columns],
+    )
+
+
+def _without_headers(records: _Records, names: Sequence[str]) -> tuple[_Records, Offsets]:
+    """The records but for those that repeat the header (files put together by cat); their spans."""
+    same = np.ones(len(records.spans), np.bool_)
+    for column, (number, name) in zip(records.columns, enumerate(names), strict=True):
         equal = pc.fill_null(pc.equal(column, name), name == f"_c{number}")
         same &= equal.to_numpy(zero_copy_only=False)
         if not same.any():
-            break
-    return same
-
-
-def _spans_of(records: Sequence[_Odd]) -> Offsets:
-    """Start and end of each record, as two columns."""
-    spans = [(record.start, record.reading.end) for record in records]
-    return np.array(spans, np.int64).reshape(-1, 2)
+            return records, records.spans[:0]
+    others = [column.filter(pa.array(~same)) for column in records.columns]
+    return _Records(records.spans[~same], others), records.spans[same]
 
 
 def _readable_records(
-    spans: Offsets, base: int, columns: Sequence[pa.Array], source: SourceConfig, layout: Layout
+    records: _Records, base: int, source: SourceConfig, layout: Layout
 ) -> pa.Table:
-    names = _distinct(layout.columns)
-    by_name = dict(zip(names, columns, strict=True))
+    spans = records.spans
+    by_name = dict(zip(distinct(layout.columns), records.columns, strict=True))
     mapped = source.columns.values()
     rest = {name: column for name, column in by_name.items() if name not in mapped}
     absent = pa.nulls(len(spans), pa.string())
@@ -194,32 +229,3 @@ def _refused_records(spans: Offsets, base: int, window: bytes, source: SourceCon
         *[pa.nulls(len(spans), pa.string()) for _ in source.columns],
     ]
     return pa.Table.from_arrays(values, schema=schema_of(source.columns))
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, of doubles the later ones with a number: name, name_2, name_3."""
-    taken, distinct = set(names), list[str]()
-    for name in names:
-        number, new = 2, name
-        while new in distinct or (new != name and new in taken):
-            new, number = f"{name}_{number}", number + 1
-        distinct.append(new)
-    return distinct
-
-
-def _refuse_doubles(source: SourceConfig, columns: Sequence[str]) -> None:
-    doubles = [name for name in source.columns.values() if columns.count(name) > 1]
-    if doubles:
-        raise DataError(f"names the mapped column {doubles[0]} more than once in its header")
-
-
-def _require_mapped(source: SourceConfig, columns: Sequence[str]) -> None:
-    missing = [
-        name
-        for key, name in source.columns.items()
-        if key not in source.optional and name not in columns
-    ]
-    if missing:
-        hint = "; is the delimiter right?" if len(columns) == 1 else ""
-        present = ", ".join(columns[:30])
-        raise DataError(f"has no column {', '.join(missing)}; present: {present}{hint}")

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from interest_graph.config.log_patterns import for_re, for_re2, group_names
 from interest_graph.config.sources import SourceConfig
 from interest_graph.errors import DataError
+from interest_graph.events.readers.column_names import require_mapped
 from interest_graph.events.readers.lines import as_strings, is_blank
 from interest_graph.events.readers.payloads import as_json_objects
 from interest_graph.events.readers.text_lines import end_of_lines, text_lines
@@ -58,13 +59,7 @@ def inspect(head: bytes, source: SourceConfig) -> Layout | None:
     if not pc.any(matches).as_py():
         raise DataError("has no line at its start that fits the pattern")
     names = group_names(source.regex)
-    missing = [
-        name
-        for key, name in source.columns.items()
-        if key not in source.optional and name not in names
-    ]
-    if missing:
-        raise DataError(f"has no column {', '.join(missing)}; present: {', '.join(names)}")
+    require_mapped(source, names)
     return Layout(columns=tuple(names))
 
 
