@@ -30,10 +30,12 @@ _NUMBERS = (
     r"|[0-9]{5,}[.][0-9]{9,}|[0-9]{8,}[.][0-9]{5,}|[0-9]{12,}[.][0-9]+|0[.]000[0-9]*)\s*[,}\]]"
     r"|[:\[,\s]-(?:0|[iI])|[:\[,\s](?:[nN][aA]|[iI][nN][fF])"
 )
+_OBJECT = """CASE WHEN starts_with(ltrim(line, chr(32) || chr(9) || chr(10) || chr(13)), '{')
+    AND json_valid(line) THEN line END"""
 _NUMBER = r"[:\[,\s](-?(?:[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?|[nN][aA][nN]|[iI][nN][fF][iI]?))"
 _REWRITTEN = f"""SELECT n FROM doubtful WHERE len(list_filter(
     regexp_extract_all(line, '{_NUMBER}', 1),
-    number -> regexp_matches(number, '^-0$|^-?[nNiI]') OR (regexp_matches(number, '[.eE]')
+    number -> regexp_matches(number, '^-0$|^-?[nNiI]|[eE]') OR (contains(number, '.')
         AND TRY_CAST(number AS DOUBLE)::VARCHAR IS DISTINCT FROM number))) > 0"""
 
 
@@ -54,7 +56,7 @@ def parse_objects(
         lines = pc.if_else(pa.array(hidden), pa.scalar(None, pa.large_string()), lines)
     found = query(_select(tuple(columns.items())), pieces=pa.table({"line": lines}))
     deep[broken] = False
-    again = np.union1d(_to_read_again(found), np.flatnonzero(deep))
+    again = np.union1d(_to_read_again(found, lines), np.flatnonzero(deep))
     names = schema_of(columns).names[2:]
     table = found.select(names)
     if len(again) == 0:
@@ -86,19 +88,20 @@ def _select(columns: tuple[tuple[str, str], ...]) -> str:
     patch = literal(json.dumps({name: None for _, name in columns}))
     nested = [name for _, name in columns if "." in name]
     again = " OR ".join(["false", *(_is_json_in_text(name, paths) for name in nested)])
-    tops = ["", *sorted({_pointer(name.partition(".")[0]) for name in nested})]
-    twice = " OR ".join(f"coalesce({_has_key_twice(top)}, false)" for top in tops)
+    tops = sorted({_pointer(name.partition(".")[0]) for name in nested})
+    signature = ", ".join(["keys", *(f"json_keys(j, {literal(top)})" for top in tops)])
     return f"""
         SELECT j IS NOT NULL AS is_readable,
-            CASE WHEN k > {n_taken} THEN nullif(json_merge_patch(j, {patch})::VARCHAR, '{{}}') END
+            CASE WHEN has_rest THEN nullif(json_merge_patch(j, {patch})::VARCHAR, '{{}}') END
                 AS payload,
             {values},
-            CASE WHEN k > {n_taken} THEN {twice} OR {again} ELSE false END AS read_again,
+            CASE WHEN has_rest THEN {again} ELSE false END AS is_json_in_text,
+            CASE WHEN has_rest THEN hash({signature}) END AS signature,
             CASE WHEN regexp_matches(j, '{_NUMBERS}') THEN j END AS doubtful
-        FROM (SELECT j, json_extract_string(j, [{", ".join(map(literal, paths))}]) AS p,
-                len(json_keys(j)) AS k
-            FROM (SELECT CASE WHEN starts_with(ltrim(line, chr(32) || chr(9) || chr(10) || chr(13)),
-                '{{') AND json_valid(line) THEN line END AS j FROM pieces))"""
+        FROM (SELECT j, p, keys, coalesce(len(keys) > {n_taken}, false) AS has_rest
+            FROM (SELECT j, json_keys(j) AS keys,
+                    json_extract_string(j, [{", ".join(map(literal, paths))}]) AS p
+                FROM (SELECT {_OBJECT} AS j FROM pieces)))"""
 
 
 def _pointers(names: Any) -> list[str]:
@@ -139,21 +142,31 @@ def _is_json_in_text(name: str, paths: Mapping[str, int]) -> str:
     return f"coalesce({missing} AND ({' OR '.join(texts)}), false)"
 
 
-def _has_key_twice(pointer: str) -> str:
-    keys = f"json_keys(j, {literal(pointer)})" if pointer else "json_keys(j)"
-    return f"list_unique({keys}) < len({keys})"
-
-
-def _to_read_again(found: pa.Table) -> Offsets:
+def _to_read_again(found: pa.Table, lines: pa.LargeStringArray) -> Offsets:
     """Numbers of the rows that DuckDB does not give as they were written."""
-    again = found["read_again"].to_numpy()
+    again = found["is_json_in_text"].to_numpy().copy()
+    again |= _have_key_twice(found["signature"].combine_chunks(), lines)
     doubtful = found["doubtful"]
     if doubtful.null_count < len(doubtful):
         rows = np.flatnonzero(doubtful.is_valid().to_numpy())
-        lines = pa.table({"n": rows, "line": doubtful.take(pa.array(rows))})
-        again = again.copy()
-        again[query(_REWRITTEN, doubtful=lines)["n"].to_numpy()] = True
+        texts = pa.table({"n": rows, "line": doubtful.take(pa.array(rows))})
+        again[query(_REWRITTEN, doubtful=texts)["n"].to_numpy()] = True
     return np.flatnonzero(again)
+
+
+def _have_key_twice(signatures: pa.Array, lines: pa.LargeStringArray) -> Mask:
+    """Whether an object holds a key twice, itself or in an object that is reached into.
+
+    signatures: hash of the keys. There are few, so that one object of each is looked at.
+    """
+    kinds = signatures.dictionary_encode()
+    codes = kinds.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    first = np.full(len(kinds.dictionary), -1)
+    rows = np.flatnonzero(codes >= 0)[::-1]
+    first[codes[rows]] = rows
+    texts = lines.take(pa.array(first)).to_pylist()
+    has_key_twice: Mask = np.array([*map(json_exact.has_key_twice, texts), False])[codes]
+    return has_key_twice
 
 
 def _read_exactly(text: str, columns: Mapping[str, str]) -> dict[str, Any]:
