@@ -1,7 +1,7 @@
 """Text of Arrow values: plain text of plain values, JSON of lists, maps and structs.
 
-Numbers keep every digit; times are ISO 8601. Null gives null. All of it works on whole columns;
-only rows that need it (text that is not UTF-8, numbers with an exponent) are taken one by one.
+Numbers keep every digit; times are ISO 8601; null gives null. Whole columns are converted at once,
+one by one only rare values: text that is not UTF-8, numbers with an exponent.
 """
 
 from __future__ import annotations
