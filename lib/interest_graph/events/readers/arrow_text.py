@@ -155,8 +155,7 @@ def _utf8(column: pa.Array) -> pa.StringArray:
 
 
 def _uuid_text(storage: pa.Array) -> pa.StringArray:
-    values = storage.to_pylist()
-    return pa.array([v if v is None else str(uuid.UUID(bytes=v)) for v in values], pa.string())
+    return pa.array([v and str(uuid.UUID(bytes=v)) for v in storage.to_pylist()], pa.string())
 
 
 def _timestamp_text(column: pa.Array) -> pa.StringArray:
