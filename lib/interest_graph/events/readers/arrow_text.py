@@ -1,7 +1,7 @@
 """Text of Arrow values: plain text of plain values, JSON of lists, maps and structs.
 
-Numbers keep every digit; times are ISO 8601. Null gives null. All of it works on whole columns;
-only rows that need it (text that is not UTF-8, numbers with an exponent) are taken one by one.
+Numbers keep every digit; times are ISO 8601; null gives null. Whole columns are converted at once,
+one by one only rare values: text that is not UTF-8, numbers with an exponent.
 """
 
 from __future__ import annotations
@@ -155,8 +155,7 @@ def _utf8(column: pa.Array) -> pa.StringArray:
 
 
 def _uuid_text(storage: pa.Array) -> pa.StringArray:
-    values = storage.to_pylist()
-    return pa.array([v if v is None else str(uuid.UUID(bytes=v)) for v in values], pa.string())
+    return pa.array([v and str(uuid.UUID(bytes=v)) for v in storage.to_pylist()], pa.string())
 
 
 def _timestamp_text(column: pa.Array) -> pa.StringArray:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError, one_line
 from interest_graph.events.readers.arrow_text import json_of, objects_of, text_of
+from interest_graph.events.readers.folder_values import constant, folder_of
 from interest_graph.events.records import Layout, schema_of
 
 # A missing value turns a table's integers into floating-point numbers; here they become integers
@@ -80,7 +81,7 @@ def layout_of(
         for column, name in source.columns.items()
         if column not in source.optional
         and resolve(name, schema) is None
-        and _folder(name, layout) is None
+        and folder_of(name, layout.folders) is None
     ]
     if missing:
         present = ", ".join([*layout.columns, *layout.folders][:30])
@@ -151,30 +152,18 @@ def _place(name: str, schema: pa.Schema, layout: Layout) -> _Place:
     path = resolve(name, schema)
     if path is not None:
         return _Place(path)
-    folder = _folder(name, layout)
+    folder = folder_of(name, layout.folders)
     return _Place(constant=None if folder is None else layout.folders[folder])
-
-
-def _folder(name: str, layout: Layout) -> str | None:
-    """The folder column of that name, or of one that differs in case alone."""
-    if name in layout.folders:
-        return name
-    alike = [folder for folder in layout.folders if folder.lower() == name.lower()]
-    return alike[0] if len(alike) == 1 else None
 
 
 def _mapped_text(batch: pa.RecordBatch, place: _Place, whole: bool) -> pa.StringArray:
     if not place.path:
-        return pa.array([place.constant], pa.string()).take(_zeros(batch.num_rows))
+        return constant(place.constant, batch.num_rows)
     top, *inner = place.path
     column = batch.column(top)
     for index in inner:
         column = column.flatten()[index]  # null where the struct is null
     return text_of(column, whole=whole)
-
-
-def _zeros(n_rows: int) -> pa.Array:
-    return pa.array(np.zeros(n_rows, dtype=np.int32))
 
 
 def _candidates(
