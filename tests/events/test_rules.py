@@ -242,6 +242,7 @@ def test_a_rule_of_spark_is_told_by_its_truth_values():
         ("user_id <=> 'a'", "DISTINCT"),
         ("isnull(user_id)", "IS NULL"),
         ("valeu > 3", "columns: source"),
+        ("rowid > 3", "columns: source"),
         ("value", "must be true or false, not DOUBLE"),
         ("value >", "no SQL predicate"),
         ("", "no SQL predicate"),

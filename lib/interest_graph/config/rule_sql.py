@@ -67,7 +67,7 @@ def check_predicate(must: str) -> str | None:
     db = _checker()
     tree = json.loads(_one_value(db, "SELECT json_serialize_sql($1)", [f"SELECT (\n{must}\n)"]))
     if tree["error"]:
-        return f"is no SQL predicate of DuckDB ({tree['error_message']})"
+        return f"is no SQL predicate of DuckDB ({tree['error_message'].splitlines()[0]})"
     if not _is_one_expression(tree["statements"]):
         return "must be one SQL expression"
     for problem in filter(None, map(_problem_of, _nodes(tree["statements"]))):
@@ -93,8 +93,9 @@ def rule_database() -> duckdb.DuckDBPyConnection:
 def _checker() -> duckdb.DuckDBPyConnection:
     db = rule_database()
     columns = ", ".join(f"{name} {kind}" for name, kind in RULE_COLUMNS.items())
-    db.execute(f"CREATE TABLE typed ({columns})")
-    db.execute("INSERT INTO typed (source) VALUES (NULL)")
+    db.execute(f"CREATE TABLE records ({columns})")
+    db.execute("INSERT INTO records (source) VALUES (NULL)")
+    db.execute("CREATE VIEW typed AS FROM records")  # a table has a rowid as well
     return db
 
 
@@ -115,11 +116,11 @@ def _spark_syntax(must: str) -> str | None:
     if "`" in bare:
         return "names stand in double quotes, not in backticks"
     if re.search(r"\b(rlike|regexp)\b", bare, re.IGNORECASE):
-        return f"DuckDB has no RLIKE: write {_MATCHES}"
+        return f"in DuckDB, there is no RLIKE: write {_MATCHES}"
     if "<=>" in bare:
-        return "DuckDB has no <=>: write IS NOT DISTINCT FROM"
+        return "in DuckDB, there is no <=>: write IS NOT DISTINCT FROM"
     if r"\\" in must:
-        return "DuckDB takes each backslash as it is: write \\d, not \\\\d"
+        return "in DuckDB, each backslash stands for itself: write \\d, not \\\\d"
     return None
 
 
@@ -148,13 +149,13 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 def _problem_of(node: dict[str, Any]) -> str | None:
     kind = node["class"]
     if kind in ("SUBQUERY", "WINDOW", "STAR", "PARAMETER"):
-        return f"looks at one record at a time: {kind.lower()} is not possible"
+        return f"a rule looks at one record at a time: {kind.lower()} is not possible"
     if kind == "COLUMN_REF" and _NOT_OF_THE_RECORD.match(node["column_names"][-1].lower()):
         return f"{node['column_names'][-1]}: {_NO_CLOCK}"
     if kind == "FUNCTION":
         return _problem_of_function(node["function_name"].lower(), node["children"])
     if node["type"] == "ARRAY_EXTRACT" and _constant(node["children"][1]) == 0:
-        return "DuckDB counts the members of a list from 1"
+        return "in DuckDB, the members of a list are counted from 1"
     return None
 
 
@@ -177,7 +178,7 @@ def _problem_of_function(name: str, arguments: list[dict[str, Any]]) -> str | No
     if name == "date_part" and constants[0] in ("dow", "dayofweek", "weekday"):
         return f"the number of the weekday is not Spark's: write {_WEEKDAY}"
     if name in ("~~", "!~~", "~~*", "!~~*") and "\\" in str(constants[1]):
-        return r"LIKE knows no backslash: add ESCAPE '\'"
+        return r"in DuckDB, LIKE knows no backslash: add ESCAPE '\'"
     return None
 
 
@@ -190,5 +191,5 @@ def _explained(error: str) -> str:
     first = error.splitlines()[0]
     if "Referenced column" in first:
         known = ", ".join(RULE_COLUMNS)
-        return f"{first} (texts stand in single quotes; columns: {known})"
-    return first
+        return f"cannot be run: {first} (texts stand in single quotes; columns: {known})"
+    return f"cannot be run: {first}"
