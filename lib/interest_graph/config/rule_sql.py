@@ -7,6 +7,7 @@ have the same name in both and mean different things.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -64,7 +65,7 @@ def check_predicate(must: str) -> str | None:
     problem = _spark_syntax(must)
     if problem is not None:
         return problem
-    db = _checker()
+    db = _checker(os.getpid())
     tree = json.loads(_one_value(db, "SELECT json_serialize_sql($1)", [f"SELECT (\n{must}\n)"]))
     if tree["error"]:
         return f"is no SQL predicate of DuckDB ({tree['error_message'].splitlines()[0]})"
@@ -81,7 +82,13 @@ def check_predicate(must: str) -> str | None:
 
 
 def rule_database() -> duckdb.DuckDBPyConnection:
-    """A database in memory for predicates: one thread, no access to files or the network."""
+    """A connection to a database in memory, with one thread and no access to files or network."""
+    return _database(os.getpid()).cursor()
+
+
+@lru_cache(maxsize=1)
+def _database(_process: int) -> duckdb.DuckDBPyConnection:
+    # Once a process: it takes as long to open as a million records to check.
     import duckdb
 
     db = duckdb.connect(config={"threads": 1, "enable_external_access": False})
@@ -90,12 +97,12 @@ def rule_database() -> duckdb.DuckDBPyConnection:
 
 
 @lru_cache(maxsize=1)
-def _checker() -> duckdb.DuckDBPyConnection:
+def _checker(_process: int) -> duckdb.DuckDBPyConnection:
     db = rule_database()
     columns = ", ".join(f"{name} {kind}" for name, kind in RULE_COLUMNS.items())
-    db.execute(f"CREATE TABLE records ({columns})")
+    db.execute(f"CREATE TEMP TABLE records ({columns})")
     db.execute("INSERT INTO records (source) VALUES (NULL)")
-    db.execute("CREATE VIEW typed AS FROM records")  # a table has a rowid as well
+    db.execute("CREATE TEMP VIEW typed AS FROM records")  # a table has a rowid as well
     return db
 
 
@@ -103,7 +110,7 @@ def _checker() -> duckdb.DuckDBPyConnection:
 def _unstable() -> frozenset[str]:
     """Functions whose result does not depend on their arguments alone."""
     query = "SELECT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
-    return frozenset(name for (name,) in _checker().execute(query).fetchall())
+    return frozenset(name for (name,) in rule_database().execute(query).fetchall())
 
 
 def _one_value(db: duckdb.DuckDBPyConnection, query: str, values: list[str]) -> Any:
