@@ -51,6 +51,24 @@ def test_overrides_reach_into_sections_and_are_typed(write):
             "sources: [{name: a, path: b, colums: {}}]",
             r"^sources.0.colums: unknown setting.*columns",
         ),
+        (
+            "sources: [{name: a, path: b, columns: {user_id: u, item_id: i, event_time: t}, "
+            "action: view, time: {format: 'YYYY-MM-DD HH:mm:ss'}}]",
+            r"^sources.0.time.format: 'YYYY-MM-DD HH:mm:ss': the part YYYY stands for years of we",
+        ),
+        (
+            "sources: [{name: a, path: b, columns: {user_id: u, item_id: i, event_time: t}, "
+            "action: view, time: {zone: Berlin}}]",
+            r"^sources.0.time.zone: 'Berlin': must be a time zone",
+        ),
+        (
+            "clean: {rules: [{reason: a, column: value, must: 'valeu > 3'}]}",
+            r"^clean.rules.0.must: 'valeu > 3': cannot be run: .*valeu.*columns: source, event_id",
+        ),
+        (
+            "clean: {rules: [{reason: a, column: user_id, must: \"user_id RLIKE 'a'\"}]}",
+            r"^clean.rules.0.must: .*: in DuckDB, there is no RLIKE: write regexp_matches",
+        ),
         ("- a list", "must hold settings as"),
         ("a: [", "is not valid YAML"),
     ],

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from interest_graph.config import CleanConfig, SourceConfig, TimeFormat
 from interest_graph.errors import DataError
@@ -242,6 +244,7 @@ def test_a_rule_of_spark_is_told_by_its_truth_values():
         ("user_id <=> 'a'", "DISTINCT"),
         ("isnull(user_id)", "IS NULL"),
         ("valeu > 3", "columns: source"),
+        ("rowid > 3", "columns: source"),
         ("value", "must be true or false, not DOUBLE"),
         ("value >", "no SQL predicate"),
         ("", "no SQL predicate"),
@@ -259,6 +262,33 @@ def test_a_predicate_that_is_not_duckdbs_is_refused_by_the_settings(must, proble
 
 def test_a_rule_of_spark_is_not_checked_by_duckdb():
     assert rules("rlike(user_id, 'a')", engine="spark").rules[0].engine == "spark"
+
+
+TEXTS = st.one_of(
+    st.none(), st.text(max_size=8), st.sampled_from([*GOOD.values(), "[1]", "-1", "1e9", " "])
+)
+ROWS = st.lists(
+    st.one_of(
+        st.just(GOOD),
+        st.fixed_dictionaries({"is_readable": st.just(False), "payload": st.text(max_size=5)}),
+        st.fixed_dictionaries(dict.fromkeys(GOOD, TEXTS)),
+    ),
+    max_size=8,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(ROWS)
+def test_every_record_is_either_accepted_or_refused_with_reasons_as_if_it_were_alone(rows):
+    found = verdict(*rows)
+
+    alone = [verdict(row) for row in rows]
+    reasons = [one.refused["reasons"].to_pylist() for one in alone]
+    accepted = [row for one in alone for row in one.accepted.to_pylist()]
+    assert found.refused["reasons"].to_pylist() == [held for one in reasons for held in one]
+    assert found.accepted.to_pylist() == accepted
+    assert len(found.accepted) + len(found.refused) == len(rows)
+    assert all(held for one in reasons for held in one)
 
 
 AGENTS = ["Mozilla/5.0 (Windows NT 10.0)", "Googlebot/2.1", None, "Googlebot/2.1", ""]

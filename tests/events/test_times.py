@@ -253,7 +253,7 @@ def test_a_constant_time_is_converted_to_utc(constant, time):
         ("yyyy-MM", "no day"),
         ("HH:mm:ss", "no year"),
         ("yyyy-MM-dd mm:ss", "without an hour"),
-        ("yyyy-MM-ddTHH:mm:ss", "quotes: 'T'"),
+        ("yyyy-MM-ddTHH:mm:ss", "quoted: 'T'"),
         ("yyyy-MM-dd'T HH:mm", "not closed"),
         ("yyyy-MM-dd[ HH:mm", r"\[ without"),
         ("yyyy-MM-dd] HH:mm", r"\] without"),

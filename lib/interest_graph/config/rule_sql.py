@@ -7,6 +7,7 @@ have the same name in both and mean different things.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -64,10 +65,10 @@ def check_predicate(must: str) -> str | None:
     problem = _spark_syntax(must)
     if problem is not None:
         return problem
-    db = _checker()
+    db = _checker(os.getpid())
     tree = json.loads(_one_value(db, "SELECT json_serialize_sql($1)", [f"SELECT (\n{must}\n)"]))
     if tree["error"]:
-        return f"is no SQL predicate of DuckDB ({tree['error_message']})"
+        return f"is no SQL predicate of DuckDB ({tree['error_message'].splitlines()[0]})"
     if not _is_one_expression(tree["statements"]):
         return "must be one SQL expression"
     for problem in filter(None, map(_problem_of, _nodes(tree["statements"]))):
@@ -81,7 +82,13 @@ def check_predicate(must: str) -> str | None:
 
 
 def rule_database() -> duckdb.DuckDBPyConnection:
-    """A database in memory for predicates: one thread, no access to files or the network."""
+    """A connection to a database in memory, with one thread and no access to files or network."""
+    return _database(os.getpid()).cursor()
+
+
+@lru_cache(maxsize=1)
+def _database(_process: int) -> duckdb.DuckDBPyConnection:
+    # Once a process: it takes as long to open as a million records to check.
     import duckdb
 
     db = duckdb.connect(config={"threads": 1, "enable_external_access": False})
@@ -90,11 +97,12 @@ def rule_database() -> duckdb.DuckDBPyConnection:
 
 
 @lru_cache(maxsize=1)
-def _checker() -> duckdb.DuckDBPyConnection:
+def _checker(_process: int) -> duckdb.DuckDBPyConnection:
     db = rule_database()
     columns = ", ".join(f"{name} {kind}" for name, kind in RULE_COLUMNS.items())
-    db.execute(f"CREATE TABLE typed ({columns})")
-    db.execute("INSERT INTO typed (source) VALUES (NULL)")
+    db.execute(f"CREATE TEMP TABLE records ({columns})")
+    db.execute("INSERT INTO records (source) VALUES (NULL)")
+    db.execute("CREATE TEMP VIEW typed AS FROM records")  # a table has a rowid as well
     return db
 
 
@@ -102,7 +110,7 @@ def _checker() -> duckdb.DuckDBPyConnection:
 def _unstable() -> frozenset[str]:
     """Functions whose result does not depend on their arguments alone."""
     query = "SELECT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
-    return frozenset(name for (name,) in _checker().execute(query).fetchall())
+    return frozenset(name for (name,) in rule_database().execute(query).fetchall())
 
 
 def _one_value(db: duckdb.DuckDBPyConnection, query: str, values: list[str]) -> Any:
@@ -115,11 +123,11 @@ def _spark_syntax(must: str) -> str | None:
     if "`" in bare:
         return "names stand in double quotes, not in backticks"
     if re.search(r"\b(rlike|regexp)\b", bare, re.IGNORECASE):
-        return f"DuckDB has no RLIKE: write {_MATCHES}"
+        return f"in DuckDB, there is no RLIKE: write {_MATCHES}"
     if "<=>" in bare:
-        return "DuckDB has no <=>: write IS NOT DISTINCT FROM"
+        return "in DuckDB, there is no <=>: write IS NOT DISTINCT FROM"
     if r"\\" in must:
-        return "DuckDB takes each backslash as it is: write \\d, not \\\\d"
+        return "in DuckDB, each backslash stands for itself: write \\d, not \\\\d"
     return None
 
 
@@ -148,13 +156,13 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 def _problem_of(node: dict[str, Any]) -> str | None:
     kind = node["class"]
     if kind in ("SUBQUERY", "WINDOW", "STAR", "PARAMETER"):
-        return f"looks at one record at a time: {kind.lower()} is not possible"
+        return f"a rule looks at one record at a time: {kind.lower()} is not possible"
     if kind == "COLUMN_REF" and _NOT_OF_THE_RECORD.match(node["column_names"][-1].lower()):
         return f"{node['column_names'][-1]}: {_NO_CLOCK}"
     if kind == "FUNCTION":
         return _problem_of_function(node["function_name"].lower(), node["children"])
     if node["type"] == "ARRAY_EXTRACT" and _constant(node["children"][1]) == 0:
-        return "DuckDB counts the members of a list from 1"
+        return "in DuckDB, the members of a list are counted from 1"
     return None
 
 
@@ -177,7 +185,7 @@ def _problem_of_function(name: str, arguments: list[dict[str, Any]]) -> str | No
     if name == "date_part" and constants[0] in ("dow", "dayofweek", "weekday"):
         return f"the number of the weekday is not Spark's: write {_WEEKDAY}"
     if name in ("~~", "!~~", "~~*", "!~~*") and "\\" in str(constants[1]):
-        return r"LIKE knows no backslash: add ESCAPE '\'"
+        return r"in DuckDB, LIKE knows no backslash: add ESCAPE '\'"
     return None
 
 
@@ -190,5 +198,5 @@ def _explained(error: str) -> str:
     first = error.splitlines()[0]
     if "Referenced column" in first:
         known = ", ".join(RULE_COLUMNS)
-        return f"{first} (texts stand in single quotes; columns: {known})"
-    return first
+        return f"cannot be run: {first} (texts stand in single quotes; columns: {known})"
+    return f"cannot be run: {first}"

@@ -89,7 +89,7 @@ _TEXTS = {
     "z": ("zone", dict.fromkeys((1, 2, 3), _REGION)),
 }
 _WRONG = {
-    **dict.fromkeys("Yw", "is for years of weeks; write yyyy for the year"),
+    **dict.fromkeys("Yw", "stands for years of weeks; write yyyy for the year"),
     **dict.fromkeys("ecF", "counts days in weeks; write dd for the day of the month"),
     **dict.fromkeys("Qq", "is a quarter, which says no date; write MM for the month"),
     **dict.fromkeys("AnN", "counts parts of a day; write HH:mm:ss and S for fractions of a second"),
@@ -178,10 +178,10 @@ def _part(letters: str) -> tuple[str, str]:
         if count in regexes:
             return part, regexes[count]
     if letter in _WRONG:
-        raise ValueError(f"{letters} {_WRONG[letter]}")
+        raise ValueError(f"the part {letters} {_WRONG[letter]}")
     if letter in _NUMBERS or letter in _TEXTS:
-        raise ValueError(f"{letters} has a number of letters that is not supported")
-    raise ValueError(f"{letters} is no part of a time; texts stand in quotes: '{letters}'")
+        raise ValueError(f"the part {letters} has a number of letters that is not supported")
+    raise ValueError(f"the text {letters} is no part of a time and must be quoted: '{letters}'")
 
 
 def _add_literal(done: _Translation, literal: str) -> None:
@@ -206,12 +206,14 @@ def _require_a_date(parts: list[tuple[str, int]]) -> None:
     months = names & {"month", "month_name"}
     if "day_of_year" in names:
         if months or "day" in names:
-            raise ValueError("D is the day of the year; write dd for the day of the month")
+            raise ValueError("the part D is the day of the year; write dd for the day of the month")
     elif not months:
         raise ValueError("has no month (MM)" + "; mm are minutes" * ("minute" in names))
     elif "day" not in names:
         raise ValueError("has no day (dd)")
     if names & {"clock_half_hour", "half_hour"} and "half" not in names:
-        raise ValueError("hh counts to 12 and needs a for AM or PM; write HH to count to 24")
+        raise ValueError(
+            "the part hh counts to 12 and needs a for AM or PM; write HH to count to 24"
+        )
     if names & {"minute", "second", "fraction", "half"} and not names & _HOURS:
         raise ValueError("has a time of day without an hour (HH)")
