@@ -13,6 +13,7 @@ import pytest
 from interest_graph.config import CleanConfig
 from interest_graph.errors import DataError
 from interest_graph.events.facts import clean_part, digest_of
+from interest_graph.events.facts import events as arrays
 from interest_graph.events.facts.cleaning import BOTS
 from interest_graph.events.facts.fact_table import FACTS
 from interest_graph.tables import silver
@@ -146,6 +147,17 @@ def test_encodings_of_texts_mean_nothing(messy):
 
     assert as_lists(cleaned) == as_lists(clean_part(messy, CONFIG, None))
     assert "zz" not in cleaned.facts["user_id"].combine_chunks().dictionary.to_pylist()
+
+
+def test_ids_beyond_the_size_of_a_string_array_are_taken_in_pieces(messy, monkeypatch):
+    whole = clean_part(messy, CONFIG, None)
+    monkeypatch.setattr(arrays, "_LARGE", 1)
+    monkeypatch.setattr(arrays, "_PIECE", 7)
+
+    pieces = clean_part(messy, CONFIG, None)
+
+    assert as_lists(pieces) == as_lists(whole)
+    assert pieces.facts["event_id"].num_chunks > 10
 
 
 def test_zero_and_minus_zero_are_one_value(events):

@@ -194,7 +194,7 @@ CONFIGS = st.builds(
 DAYS = st.none() | st.sets(st.integers(-2, 3)).map(sorted)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=st.lists(ROWS, max_size=40), config=CONFIGS, days=DAYS)
 def test_small_logs_full_of_ties(rows, config, days):
     check(rows, config, days)

@@ -12,15 +12,13 @@ from interest_graph.config import CleanConfig
 from interest_graph.config.clean import BotConfig
 from interest_graph.events.facts import bots, repeats
 from interest_graph.events.facts.codes import (
-    Coded,
     Codes,
     Ints,
     Mask,
     order_by,
-    ranked,
     starts_of_runs,
 )
-from interest_graph.events.facts.events import DAY, Events, days_of, numbers
+from interest_graph.events.facts.events import DAY, Events
 from interest_graph.events.facts.fact_table import fact_table
 from interest_graph.events.facts.sessions import sessions_of
 
@@ -63,19 +61,14 @@ def clean_part(events: pa.Table, config: CleanConfig, days: Codes | None) -> Cle
     may make a later event a retry) and are neither written nor counted.
     Raises DataError if a column is null that must not be.
     """
-    scope = _Scope(days)
-    counts = {"accepted": scope.count(days_of(numbers(events, "micros")))}
+    scope, coded = _Scope(days), Events.of(events)
+    counts = {"accepted": scope.count(coded.day)}
     listed = [BOTS.empty_table()]
-    if (
-        config.bots is not None
-        and config.bots.crawler_agents
-        and "is_crawler" in events.schema.names
-    ):
-        events, crawlers = _without_crawlers(events, scope)
-        counts[CRAWLER] = _n_events(crawlers)
-        listed.append(crawlers)
-    coded = Events.of(events)
-    rows = _in_order_of_time(coded, _distinct(coded, config, scope, counts))
+    is_crawler = coded.is_crawler if config.bots and config.bots.crawler_agents else None
+    if is_crawler is not None:
+        listed.append(_crawlers(coded, np.flatnonzero(is_crawler), scope))
+        counts[CRAWLER] = _n_events(listed[-1])
+    rows = _in_order_of_time(coded, _distinct(coded, is_crawler, config, scope, counts))
     if config.bots is not None:
         rows, found = _without_bots(coded, rows, config.bots, scope)
         for rule in bots.RULES:
@@ -102,25 +95,26 @@ class _Scope:
         return int(np.count_nonzero(self.holds(day)))
 
 
-def _without_crawlers(events: pa.Table, scope: _Scope) -> tuple[pa.Table, pa.Table]:
-    """The events of people, and the crawlers' users and days as rows of BOTS."""
-    is_crawler = events["is_crawler"].fill_null(False)
-    if not pc.any(is_crawler).as_py():
-        return events, BOTS.empty_table()
-    crawlers = events.filter(is_crawler)
-    user, day = ranked(crawlers["user_id"], "user_id"), days_of(numbers(crawlers, "micros"))
-    rows = order_by(user.codes, day)
-    starts = np.flatnonzero(starts_of_runs(user.codes[rows], day[rows]))
+def _crawlers(events: Events, rows: Ints, scope: _Scope) -> pa.Table:
+    """The users and days of these rows, as rows of BOTS."""
+    user, day = events.user.codes[rows], events.day[rows]
+    order = order_by(user, day)
+    starts = np.flatnonzero(starts_of_runs(user[order], day[order]))
     sizes = np.diff(starts, append=len(rows))
-    rules = np.full(len(starts), CRAWLER)
-    return events.filter(pc.invert(is_crawler)), _listed(
-        user, day, rows[starts], rules, sizes, scope
-    )
+    return _listed(events, rows[order][starts], [CRAWLER] * len(starts), sizes, scope)
 
 
-def _distinct(events: Events, config: CleanConfig, scope: _Scope, counts: dict[str, int]) -> Ints:
-    """The rows that repeat no other; enters in `counts` those that do, by reason."""
+def _distinct(
+    events: Events,
+    is_crawler: Mask | None,
+    config: CleanConfig,
+    scope: _Scope,
+    counts: dict[str, int],
+) -> Ints:
+    """The rows of people that repeat no other; enters in `counts` those that do, by reason."""
     acts = repeats.acts_of(events)
+    if is_crawler is not None and is_crawler.any():
+        acts = acts.where(~is_crawler[acts.rows])
     if events.event_id is not None:
         acts, same_id = repeats.without_repeated_ids(events, acts)
         counts[repeats.DUPLICATE_ID] = scope.count(events.day[same_id])
@@ -153,23 +147,21 @@ def _without_bots(
     broken = np.flatnonzero(verdicts != bots.NO_BOT)
     if not len(broken):
         return rows, BOTS.empty_table()
-    rules = np.array(bots.RULES)[verdicts[broken]]
-    first = rows[days.start[broken]]
-    found = _listed(events.user, events.day, first, rules, days.sizes[broken], scope)
+    rules = [bots.RULES[verdict] for verdict in verdicts[broken].tolist()]
+    found = _listed(events, rows[days.start[broken]], rules, days.sizes[broken], scope)
     return rows[(verdicts == bots.NO_BOT)[days.number]], found
 
 
-def _listed(
-    user: Coded, day: Codes, rows: Ints, rules: np.ndarray, sizes: Ints, scope: _Scope
-) -> pa.Table:
+def _listed(events: Events, rows: Ints, rules: list[str], sizes: Ints, scope: _Scope) -> pa.Table:
     """Rows of BOTS for the users and days of these rows; those of days to write."""
+    day = events.day[rows]
     columns = [
-        user.column(rows).cast(pa.string()),
-        pa.array(day[rows], pa.date32()),
-        pa.array(rules.tolist(), pa.string()),
+        events.user.column(rows).cast(pa.string()),
+        pa.array(day, pa.date32()),
+        pa.array(rules, pa.string()),
         pa.array(sizes, pa.int64()),
     ]
-    return pa.Table.from_arrays(columns, schema=BOTS).filter(pa.array(scope.holds(day[rows])))
+    return pa.Table.from_arrays(columns, schema=BOTS).filter(pa.array(scope.holds(day)))
 
 
 def _n_events(listed: pa.Table) -> int:

@@ -59,7 +59,7 @@ def encoded(column: pa.ChunkedArray) -> tuple[Codes, pa.StringArray]:
         return _indices_and_dictionary(column.dictionary_encode())
     indices, dictionary = _indices_and_dictionary(column.unify_dictionaries())
     # Joins and casts leave dictionaries with an entry twice, or with null as an entry.
-    translation, texts = encoded(pa.chunked_array([dictionary.cast(pa.string())]))
+    translation, texts = encoded(pa.chunked_array([dictionary]))
     return np.append(translation, np.int32(-1))[indices], texts
 
 
@@ -151,4 +151,6 @@ def _places(ascending: pa.Array) -> Codes:
 def _indices_and_dictionary(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
     """Indices of all chunks, -1 for null, and the dictionary that the chunks share."""
     chunks = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    return np.concatenate(chunks).astype(np.int32, copy=False), column.chunk(0).dictionary
+    return np.concatenate(chunks).astype(np.int32, copy=False), column.chunk(0).dictionary.cast(
+        pa.string()
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from interest_graph.errors import DataError
-from interest_graph.events.facts.codes import Coded, Codes, Floats, Ints, ranked
+from interest_graph.events.facts.codes import Coded, Codes, Floats, Ints, Mask, ranked
 
 DAY = 86_400_000_000  # microseconds
 _LARGE = 2**31  # bytes that the offsets of a string array can address
@@ -20,7 +20,8 @@ class Events:
     """Accepted events, n rows in the order they came.
 
     source, user, item, action: ranked texts; micros: int64[n], since 1970 UTC; day: int32[n], since
-    1970; value: float64[n], NaN for none; event_id: texts, null for none, or no column at all.
+    1970; value: float64[n], NaN for none; event_id: texts, null for none; is_crawler: bool[n].
+    event_id and is_crawler are None where no source gives them.
     """
 
     source: Coded
@@ -31,11 +32,12 @@ class Events:
     day: Codes
     value: Floats
     event_id: pa.Array | None
+    is_crawler: Mask | None
 
     @classmethod
     def of(cls, table: pa.Table) -> Events:
         """Encode a table. Raises DataError if a source, user, item, action or time is null."""
-        micros = numbers(table, "micros")
+        micros = _numbers(table, "micros")
         return cls(
             source=ranked(table["source"], "source"),
             user=ranked(table["user_id"], "user_id"),
@@ -46,6 +48,7 @@ class Events:
             # Adding 0 makes -0 a 0: which of the two is kept would depend on the order of rows.
             value=table["value"].to_numpy().astype(np.float64) + 0.0,
             event_id=_texts(table, "event_id"),
+            is_crawler=_flags(table, "is_crawler"),
         )
 
     def ids_of(self, rows: Ints) -> pa.ChunkedArray:
@@ -62,8 +65,7 @@ def days_of(micros: Ints) -> Codes:
     return (micros // DAY).astype(np.int32)
 
 
-def numbers(table: pa.Table, name: str) -> Ints:
-    """A column of int64 without nulls. Raises DataError, with the name, if a value is null."""
+def _numbers(table: pa.Table, name: str) -> Ints:
     column = table[name]
     if column.null_count:
         raise DataError(f"accepted events without {name}", column.null_count)
@@ -78,3 +80,11 @@ def _texts(table: pa.Table, name: str) -> pa.Array | None:
     column = table[name]
     kind = pa.large_string() if column.nbytes >= _LARGE else pa.string()
     return pa.concat_arrays([pa.array([], kind), *column.cast(kind).chunks])
+
+
+def _flags(table: pa.Table, name: str) -> Mask | None:
+    """A column of true and false (null: false), None if the table lacks it."""
+    if name not in table.schema.names:
+        return None
+    flags: Mask = table[name].fill_null(False).to_numpy()
+    return flags

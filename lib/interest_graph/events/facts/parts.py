@@ -58,7 +58,10 @@ def to_blob(events: pa.Table) -> bytes:
 
 
 def from_blobs(blobs: Sequence[bytes]) -> pa.Table:
-    """The rows of all blobs. A column that some lack is null there; dictionaries are made one."""
+    """The rows of all blobs, of which there is one at least; dictionaries are made one.
+
+    A column that only some have is null in the rows of the others.
+    """
     tables = [pa.ipc.open_stream(pa.py_buffer(blob)).read_all() for blob in blobs]
     return pa.concat_tables(tables, promote_options="default").unify_dictionaries()
 

@@ -40,6 +40,15 @@ class Acts:
     day: Codes
     micros: Ints
 
+    def where(self, is_chosen: Mask) -> Acts:
+        """The acts that are chosen, in the same order."""
+        return Acts(
+            self.rows[is_chosen],
+            self.number[is_chosen],
+            self.day[is_chosen],
+            self.micros[is_chosen],
+        )
+
 
 def acts_of(events: Events) -> Acts:
     """Order the events by act, time and content: a total order of all that is looked at."""
@@ -69,7 +78,7 @@ def without_repeated_ids(events: Events, acts: Acts) -> tuple[Acts, Ints]:
     groups = starts_of_runs(number[in_groups], day[in_groups], code[in_groups])
     is_repeat = np.zeros(len(acts.rows), bool)
     is_repeat[at[in_groups[~groups]]] = True
-    return _chosen(acts, ~is_repeat), acts.rows[is_repeat]
+    return acts.where(~is_repeat), acts.rows[is_repeat]
 
 
 def without_repeated_events(acts: Acts, *, retry_seconds: int) -> tuple[Ints, Ints, Ints]:
@@ -83,12 +92,3 @@ def without_repeated_events(acts: Acts, *, retry_seconds: int) -> tuple[Ints, In
     is_same = follows & (pause == 0)
     is_retry = follows & (pause > 0) & (pause <= retry_seconds * 1_000_000)
     return acts.rows[~(is_same | is_retry)], acts.rows[is_same], acts.rows[is_retry]
-
-
-def _chosen(acts: Acts, is_chosen: Mask) -> Acts:
-    return Acts(
-        acts.rows[is_chosen],
-        acts.number[is_chosen],
-        acts.day[is_chosen],
-        acts.micros[is_chosen],
-    )
