@@ -1,4 +1,4 @@
-"""Users, items and social edges from records of attribute sources, merged to one row a key.
+"""Users, items and social edges merged to one row a key.
 
 In each column the newest value that is not null wins. The scratch column `_order` sorts rows from
 old to new: rows already stored come first, then records by the modification time of their file.
@@ -6,66 +6,28 @@ old to new: rows already stored come first, then records by the modification tim
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from interest_graph.config import SourceConfig
-from interest_graph.config.sources import ITEM_COLUMNS, USER_COLUMNS
 from interest_graph.events.sources import InputFile
 
 _TEXTS = "map<string,string>"
 
 
-def in_file_order(records: DataFrame, files: Sequence[InputFile]) -> DataFrame:
-    """Add `_order` to records: the rank of their file by modification time, then their position."""
+def in_file_order(rows: DataFrame, files: Sequence[InputFile]) -> DataFrame:
+    """Add `_order` to rows with file and position: the rank of their file by modification time, then their position."""
     by_time = sorted(files, key=lambda file: (file.modified_ts, file.path))
     places = [part for n, file in enumerate(by_time, 1) for part in (F.lit(file.path), F.lit(n))]
     place = F.create_map(*places)[F.col("file")]
-    return records.withColumn("_order", F.struct(place.alias("file"), "position"))
+    return rows.withColumn("_order", F.struct(place.alias("file"), "position"))
 
 
 def stored_first(rows: DataFrame) -> DataFrame:
     """Add `_order` to stored rows: before every record of a file."""
     before = F.struct(F.lit(0).alias("file"), F.lit(0).cast("bigint").alias("position"))
     return rows.withColumn("_order", before)
-
-
-def users_of(records: DataFrame, source: SourceConfig) -> DataFrame:
-    """Users as user_id, attributes, `_order`; attributes maps names to texts.
-
-    Every mapped column but user_id is an attribute. Unreadable records and empty ids are dropped.
-    """
-    attributes = _attributes(source, USER_COLUMNS).alias("attributes")
-    return _with_key(records, "user_id").select("user_id", attributes, "_order")
-
-
-def items_of(records: DataFrame, source: SourceConfig) -> DataFrame:
-    """Items as item_id, title, text, categories, attributes, `_order`.
-
-    A column that the source does not map is null; attributes: the other mapped columns, as texts.
-    """
-    return _with_key(records, "item_id").select(
-        "item_id",
-        _given(source, "title").alias("title"),
-        _given(source, "text").alias("text"),
-        _split(_given(source, "categories"), source.list_delimiter).alias("categories"),
-        _attributes(source, ITEM_COLUMNS).alias("attributes"),
-        "_order",
-    )
-
-
-def social_edges_of(records: DataFrame, source: SourceConfig) -> DataFrame:
-    """Social edges as user_id, friend_id, weight, `_order`; weight 1 where none is given.
-
-    Edges from a user to the same user and weights that are not above 0 are dropped.
-    """
-    weight = F.coalesce(_given(source, "weight").cast("double"), F.lit(1.0)).alias("weight")
-    edges = _with_key(_with_key(records, "user_id"), "friend_id")
-    edges = edges.select("user_id", "friend_id", weight, "_order")
-    return edges.where((F.col("user_id") != F.col("friend_id")) & (F.col("weight") > 0))
 
 
 def newest_by_key(rows: DataFrame, key: Sequence[str]) -> DataFrame:
@@ -109,31 +71,3 @@ def _merged(column: str) -> Column:
         return F.map_concat(kept, newer)
 
     return F.aggregate(in_order, F.create_map().cast(_TEXTS), override).alias(column)
-
-
-def _with_key(records: DataFrame, key: str) -> DataFrame:
-    trimmed = records.withColumn(key, F.trim(key))
-    return trimmed.where(F.col("is_readable") & (F.col(key) != ""))
-
-
-def _given(source: SourceConfig, column: str) -> Column:
-    return (
-        F.nullif(F.trim(column), F.lit(""))
-        if column in source.columns
-        else F.lit(None).cast("string")
-    )
-
-
-def _attributes(source: SourceConfig, known: Sequence[str]) -> Column:
-    names = [name for name in source.columns if name not in known]
-    if not names:
-        return F.create_map().cast(_TEXTS)
-    given = F.create_map(*[part for name in names for part in (F.lit(name), F.col(name))])
-    return F.map_filter(given, lambda _, value: value.isNotNull())
-
-
-def _split(text: Column, delimiter: str) -> Column:
-    """Trimmed, distinct, non-empty parts of a list; null for an empty list."""
-    parts = F.transform(F.split(text, re.escape(delimiter)), lambda part: F.trim(part))
-    filled = F.array_distinct(F.filter(parts, lambda part: part != ""))
-    return F.when(F.size(filled) > 0, filled)
