@@ -42,11 +42,15 @@ def assert_conserved(window, records):
     for record in records:
         start, end = record["position"], record["position"] + record["length"]
         assert at <= start < end
-        assert not window[at:start].strip(PUNCTUATION)
+        assert is_no_text(window[at:start])
         if not record["is_readable"]:
             assert record["payload"] == readable(window[start:end])
         at = end
-    assert not window[at:].strip(PUNCTUATION)
+    assert is_no_text(window[at:])
+
+
+def is_no_text(between):
+    return not between.replace(b"\xef\xbb\xbf", b"").strip(PUNCTUATION)
 
 
 def event(user, **more):
@@ -79,6 +83,7 @@ A, B, C = event("a"), event("b"), event("c", more={"x": [{"y": "}{"}]})
         ("null", ["null"]),
         ("[]", []),
         ("],", []),
+        (f"\ufeff{A}", ["a"]),
         ("[" * 1_000_000, []),
         ("  \t", []),
     ],
@@ -207,6 +212,7 @@ NUMBERS = [
     ("12.5e-1", "12.5e-1", "12.5e-1"),
     ("25e-1", "25e-1", "25e-1"),
     ("1e400", "1e400", "1e400"),
+    ("1e+20", "100000000000000000000", "1e+20"),
     ("1714557600.1234567", "1714557600.1234567", "1714557600.1234567"),
     ("0.1", "0.1", "0.1"),
     ("NaN", "NaN", "NaN"),
@@ -227,7 +233,7 @@ def test_numbers_keep_their_text_and_whole_ids_are_integers(number, as_id, as_va
 @given(
     st.from_regex(r"-?(0|[1-9][0-9]{0,24})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
 )
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 def test_any_number_keeps_its_text(number):
     (record,) = read(f'{{"u":"{number}","t":{number},"n":[{number}, 1]}}')
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interest_graph.config import SourceConfig
-from interest_graph.events.readers.json_columns import connection, literal
+from interest_graph.events.readers.duck import literal, query
 from interest_graph.events.readers.json_exact import Number, decode, id_text, to_json
 
 _ROOM = 20  # bits: rows of tables are numbered in steps of 2^20, to leave room for their items
@@ -50,17 +50,14 @@ def _item_lists(items: pa.ChunkedArray, delimiter: str) -> pa.ListArray:
     """The items of each text: list<string>, null for a null."""
     texts = items.combine_chunks()
     is_deep = pc.greater(pc.count_substring(texts, "["), _MOST_BRACKETS)
-    db = connection()
-    db.register("texts", pa.table({"item": texts, "is_deep": is_deep}))
-    query = f"""
+    sql = f"""
         SELECT CASE WHEN is_list THEN
                 list_filter(json_extract_string(item, '$[*]'), item -> item IS NOT NULL)
             ELSE string_split(item, {literal(delimiter)}) END AS items,
             coalesce(is_list AND regexp_matches(item, '{_DOUBTFUL}'), false) AS is_doubtful
         FROM (SELECT item, CASE WHEN NOT is_deep AND starts_with(ltrim(item), '[')
             AND json_valid(item) THEN true ELSE false END AS is_list FROM texts)"""
-    found = db.execute(query).to_arrow_table()
-    db.unregister("texts")
+    found = query(sql, texts=pa.table({"item": texts, "is_deep": is_deep}))
     lists = found["items"].combine_chunks().cast(pa.list_(pa.string()))
     doubtful = np.flatnonzero(found["is_doubtful"].to_numpy())
     if len(doubtful) == 0:

@@ -1,4 +1,4 @@
-"""Mapped fields of JSON objects as text columns: parsed by DuckDB, a thread a call.
+"""Mapped fields of JSON objects as text columns: parsed by DuckDB.
 
 DuckDB rewrites some numbers (1.50 to 1.5, 20 digits to a double) and takes the first of a key that
 is there twice. The few objects where that matters are found and read again by json_exact.
@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from interest_graph.events.readers import json_exact
+from interest_graph.events.readers.duck import identifier, literal, query
 from interest_graph.events.readers.lines import Mask, Offsets, as_binaries, not_utf8
 from interest_graph.events.records import schema_of
 
@@ -30,10 +30,12 @@ _NUMBERS = (
     r"|[0-9]{5,}[.][0-9]{9,}|[0-9]{8,}[.][0-9]{5,}|[0-9]{12,}[.][0-9]+|0[.]000[0-9]*)\s*[,}\]]"
     r"|[:\[,\s]-(?:0|[iI])|[:\[,\s](?:[nN][aA]|[iI][nN][fF])"
 )
+_OBJECT = """CASE WHEN starts_with(ltrim(line, chr(32) || chr(9) || chr(10) || chr(13)), '{')
+    AND json_valid(line) THEN line END"""
 _NUMBER = r"[:\[,\s](-?(?:[0-9]+(?:[.][0-9]+)?(?:[eE][+-]?[0-9]+)?|[nN][aA][nN]|[iI][nN][fF][iI]?))"
 _REWRITTEN = f"""SELECT n FROM doubtful WHERE len(list_filter(
     regexp_extract_all(line, '{_NUMBER}', 1),
-    number -> regexp_matches(number, '^-0$|^-?[nNiI]') OR (regexp_matches(number, '[.eE]')
+    number -> regexp_matches(number, '^-0$|^-?[nNiI]|[eE]') OR (contains(number, '.')
         AND TRY_CAST(number AS DOUBLE)::VARCHAR IS DISTINCT FROM number))) > 0"""
 
 
@@ -52,9 +54,9 @@ def parse_objects(
     hidden |= deep
     if hidden.any():
         lines = pc.if_else(pa.array(hidden), pa.scalar(None, pa.large_string()), lines)
-    found = _query(lines, columns)
+    found = query(_select(tuple(columns.items())), pieces=pa.table({"line": lines}))
     deep[broken] = False
-    again = np.union1d(_to_read_again(found), np.flatnonzero(deep))
+    again = np.union1d(_to_read_again(found, lines), np.flatnonzero(deep))
     names = schema_of(columns).names[2:]
     table = found.select(names)
     if len(again) == 0:
@@ -76,44 +78,30 @@ def _many_brackets(window: bytes, starts: Offsets, ends: Offsets) -> Mask:
     return many
 
 
-def _query(lines: pa.LargeStringArray, columns: Mapping[str, str]) -> pa.Table:
-    db = connection()
-    db.register("pieces", pa.table({"line": lines}))
-    try:
-        return db.execute(_select(tuple(columns.items()))).to_arrow_table()
-    finally:
-        db.unregister("pieces")
-
-
-@cache
-def connection() -> duckdb.DuckDBPyConnection:
-    """This process's database in memory; a thread a query, as tasks run beside one another."""
-    return duckdb.connect(config={"threads": 1})
-
-
 @cache
 def _select(columns: tuple[tuple[str, str], ...]) -> str:
-    """SQL that parses `pieces`; constants stand in it, as bound ones are three times slower."""
+    """SQL that parses `pieces`."""
     paths = {name: n + 1 for n, name in enumerate(_pointers(name for _, name in columns))}
-    values = ", ".join(f"{_value(key, name, paths)} AS {_identifier(key)}" for key, name in columns)
+    values = ", ".join(f"{_value(key, name, paths)} AS {identifier(key)}" for key, name in columns)
     whole = {_pointer(name) for _, name in columns}
     n_taken = " + ".join(f"(p[{paths[path]}] IS NOT NULL)::INT" for path in sorted(whole))
     patch = literal(json.dumps({name: None for _, name in columns}))
     nested = [name for _, name in columns if "." in name]
     again = " OR ".join(["false", *(_is_json_in_text(name, paths) for name in nested)])
-    tops = ["", *sorted({_pointer(name.partition(".")[0]) for name in nested})]
-    twice = " OR ".join(f"coalesce({_has_key_twice(top)}, false)" for top in tops)
+    tops = sorted({_pointer(name.partition(".")[0]) for name in nested})
+    signature = ", ".join(["keys", *(f"json_keys(j, {literal(top)})" for top in tops)])
     return f"""
         SELECT j IS NOT NULL AS is_readable,
-            CASE WHEN k > {n_taken} THEN nullif(json_merge_patch(j, {patch})::VARCHAR, '{{}}') END
+            CASE WHEN has_rest THEN nullif(json_merge_patch(j, {patch})::VARCHAR, '{{}}') END
                 AS payload,
             {values},
-            CASE WHEN k > {n_taken} THEN {twice} OR {again} ELSE false END AS read_again,
+            CASE WHEN has_rest THEN {again} ELSE false END AS is_json_in_text,
+            CASE WHEN has_rest THEN hash({signature}) END AS signature,
             CASE WHEN regexp_matches(j, '{_NUMBERS}') THEN j END AS doubtful
-        FROM (SELECT j, json_extract_string(j, [{", ".join(map(literal, paths))}]) AS p,
-                len(json_keys(j)) AS k
-            FROM (SELECT CASE WHEN starts_with(ltrim(line, chr(32) || chr(9) || chr(10) || chr(13)),
-                '{{') AND json_valid(line) THEN line END AS j FROM pieces))"""
+        FROM (SELECT j, p, keys, coalesce(len(keys) > {n_taken}, false) AS has_rest
+            FROM (SELECT j, json_keys(j) AS keys,
+                    json_extract_string(j, [{", ".join(map(literal, paths))}]) AS p
+                FROM (SELECT {_OBJECT} AS j FROM pieces)))"""
 
 
 def _pointers(names: Any) -> list[str]:
@@ -154,32 +142,31 @@ def _is_json_in_text(name: str, paths: Mapping[str, int]) -> str:
     return f"coalesce({missing} AND ({' OR '.join(texts)}), false)"
 
 
-def _has_key_twice(pointer: str) -> str:
-    keys = f"json_keys(j, {literal(pointer)})" if pointer else "json_keys(j)"
-    return f"list_unique({keys}) < len({keys})"
-
-
-def literal(text: str) -> str:
-    """The text as a constant of SQL."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _to_read_again(found: pa.Table) -> Offsets:
+def _to_read_again(found: pa.Table, lines: pa.LargeStringArray) -> Offsets:
     """Numbers of the rows that DuckDB does not give as they were written."""
-    again = found["read_again"].to_numpy()
+    again = found["is_json_in_text"].to_numpy().copy()
+    again |= _have_key_twice(found["signature"].combine_chunks(), lines)
     doubtful = found["doubtful"]
     if doubtful.null_count < len(doubtful):
         rows = np.flatnonzero(doubtful.is_valid().to_numpy())
-        db = connection()
-        db.register("doubtful", pa.table({"n": rows, "line": doubtful.take(pa.array(rows))}))
-        again = again.copy()
-        again[db.execute(_REWRITTEN).to_arrow_table()["n"].to_numpy()] = True
-        db.unregister("doubtful")
+        texts = pa.table({"n": rows, "line": doubtful.take(pa.array(rows))})
+        again[query(_REWRITTEN, doubtful=texts)["n"].to_numpy()] = True
     return np.flatnonzero(again)
+
+
+def _have_key_twice(signatures: pa.Array, lines: pa.LargeStringArray) -> Mask:
+    """Whether an object holds a key twice, itself or in an object that is reached into.
+
+    signatures: hash of the keys. There are few, so that one object of each is looked at.
+    """
+    kinds = signatures.dictionary_encode()
+    codes = kinds.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    first = np.full(len(kinds.dictionary), -1)
+    rows = np.flatnonzero(codes >= 0)[::-1]
+    first[codes[rows]] = rows
+    texts = lines.take(pa.array(first)).to_pylist()
+    has_key_twice: Mask = np.array([*map(json_exact.has_key_twice, texts), False])[codes]
+    return has_key_twice
 
 
 def _read_exactly(text: str, columns: Mapping[str, str]) -> dict[str, Any]:

@@ -39,6 +39,21 @@ def parse_object(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) and is_text else None
 
 
+def has_key_twice(text: str) -> bool:
+    """Whether any object in the JSON text holds a key twice."""
+    found = False
+
+    def look_at(members: list[tuple[str, Any]]) -> None:
+        nonlocal found
+        found = found or len(dict(members)) < len(members)
+
+    try:
+        json.loads(_STRING_OR_COMMA.sub(_without_comma, text), object_pairs_hook=look_at)
+    except (ValueError, RecursionError):
+        return True  # to be read again, and refused then
+    return found
+
+
 def mapped_and_rest(
     record: Mapping[str, Any], columns: Mapping[str, str]
 ) -> tuple[dict[str, str | None], str | None]:
@@ -89,6 +104,10 @@ def to_json(value: Any) -> str:
     return _quoted(value)
 
 
+def _without_comma(match: re.Match[str]) -> str:
+    return match[1] or ""
+
+
 def _text(column: str, value: Any) -> str | None:
     if isinstance(value, Number):
         return id_text(value) if column in ID_COLUMNS else str(value)
@@ -114,7 +133,7 @@ def decode(text: str) -> Any:
     """
     value = _strictly(text)
     if value is None:
-        value = _strictly(_STRING_OR_COMMA.sub(lambda match: match[1] or "", text))
+        value = _strictly(_STRING_OR_COMMA.sub(_without_comma, text))
     return value
 
 

@@ -19,6 +19,7 @@ from interest_graph.events.readers.json_columns import parse_objects
 from interest_graph.events.readers.json_exact import parse_object
 from interest_graph.events.readers.json_scan import find_objects, split_at_objects
 from interest_graph.events.readers.lines import (
+    BOM,
     WHITE,
     Mask,
     Offsets,
@@ -172,7 +173,7 @@ def _texts(window: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     for low, high in pairwise(edges):
         text = window[low:high]
         kept = text.strip(WHITE + b",")
-        if kept.strip(_PUNCTUATION):
+        if kept.replace(BOM, b"").strip(_PUNCTUATION):  # files are put together with their BOMs
             at = low + len(text) - len(text.lstrip(WHITE + b","))
             yield at, at + len(kept)
 
