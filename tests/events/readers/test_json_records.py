@@ -315,6 +315,13 @@ def test_of_a_key_that_is_there_twice_the_last_value_counts():
     assert record["payload"] == '{"o":{"i":2},"n":4}'
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_a_key_that_is_there_several_times_is_found_among_others(n):
+    lines = ['{"x":0}', "{" + ",".join(f'"u":{k}' for k in range(n)) + ',"x":0}', '{"u":9,"x":0}']
+
+    assert [r["user_id"] for r in read("\n".join(lines))] == [None, str(n - 1), "9"]
+
+
 def test_the_payload_is_what_is_not_mapped():
     records = read('{"u":1,"i":2,"t":3}\n{"u":1,"x":{"y":[1.0,null]},"z":null}\n{}')
 

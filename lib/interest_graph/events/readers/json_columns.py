@@ -88,8 +88,10 @@ def _select(columns: tuple[tuple[str, str], ...]) -> str:
     patch = literal(json.dumps({name: None for _, name in columns}))
     nested = [name for _, name in columns if "." in name]
     again = " OR ".join(["false", *(_is_json_in_text(name, paths) for name in nested)])
-    tops = sorted({_pointer(name.partition(".")[0]) for name in nested})
-    signature = ", ".join(["keys", *(f"json_keys(j, {literal(top)})" for top in tops)])
+    ways = sorted({way for name in nested for way in _ways(name)})
+    # As text: the hash of a list lets elements that are there twice cancel each other out.
+    keys = ["keys::VARCHAR", *(f"json_keys(j, {literal(way)})::VARCHAR" for way in ways)]
+    signature = f"concat_ws(chr(1), {', '.join(keys)})"
     return f"""
         SELECT j IS NOT NULL AS is_readable,
             CASE WHEN has_rest THEN nullif(json_merge_patch(j, {patch})::VARCHAR, '{{}}') END
@@ -119,6 +121,12 @@ def _pointer(*parts: str) -> str:
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
+def _ways(name: str) -> list[str]:
+    """Pointers of the objects that a nested field is reached through."""
+    parts = name.split(".")
+    return [_pointer(*parts[:depth]) for depth in range(1, len(parts))]
+
+
 def _value(column: str, name: str, paths: Mapping[str, int]) -> str:
     pointers = dict.fromkeys((_pointer(name), _pointer(*name.split("."))))
     found = [f"p[{paths[pointer]}]" for pointer in pointers]
@@ -133,10 +141,9 @@ def _value(column: str, name: str, paths: Mapping[str, int]) -> str:
 def _is_json_in_text(name: str, paths: Mapping[str, int]) -> str:
     """Whether a nested field was not found, but one on the way to it may be JSON text."""
     parts = name.split(".")
-    ways = [_pointer(*parts[:depth]) for depth in range(1, len(parts))]
     texts = [
         f"(starts_with(ltrim(p[{paths[way]}]), '{{') AND json_type(j, {literal(way)}) = 'VARCHAR')"
-        for way in ways
+        for way in _ways(name)
     ]
     missing = f"p[{paths[_pointer(*parts)]}] IS NULL AND p[{paths[_pointer(name)]}] IS NULL"
     return f"coalesce({missing} AND ({' OR '.join(texts)}), false)"

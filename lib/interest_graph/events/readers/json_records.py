@@ -40,7 +40,8 @@ _REQUIRED = {"user_id", "item_id", "action", "event_time", "friend_id"}
 def read_window(window: bytes, base: int, source: SourceConfig, layout: Layout) -> pa.Table:
     """The records of a window (records.schema_of), in the order of the text.
 
-    Of a key that is there twice the last value counts. Numbers keep their text, but ids that are
+    Of a key that is there twice the last value counts; within the text of an object that is a value
+    itself, both may stay. Numbers keep their text, but ids that are
     whole numbers are written as integers. An object that is broken is refused with its bytes.
     """
     start = after_bom(window, base)
