@@ -74,7 +74,7 @@ def without_repeated_ids(events: Events, acts: Acts) -> tuple[Acts, Ints]:
     code, _ = encoded(events.ids_of(acts.rows[candidates]))
     at, code = candidates[code >= 0], code[code >= 0]
     number, day = acts.number[at], acts.day[at]
-    in_groups = np.lexsort((code, day, number))  # stable: the earliest of a group stays first
+    in_groups = np.lexsort((code, number))  # stable: those of one id stay in order of time
     groups = starts_of_runs(number[in_groups], day[in_groups], code[in_groups])
     is_repeat = np.zeros(len(acts.rows), bool)
     is_repeat[at[in_groups[~groups]]] = True
