@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ class WorkerFiles:
     scheme: str = "file"
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # may hold keys
 
-    def open(self, path: str) -> IO[bytes]:
+    def open(self, path: str) -> BinaryIO:
         """The file for reading. path: plain, or a URI as Hadoop writes it, percent-encoded."""
         if self.scheme == "file":
             return Path(local_name(path)).open("rb")
-        return cast("IO[bytes]", self._system().open_input_file(_in_bucket(path)))
+        return cast("BinaryIO", self._system().open_input_file(_in_bucket(path)))
 
     def create(self, path: str) -> IO[bytes]:
         """A new file for writing; its folder need not be there. path: plain, not encoded."""

@@ -17,7 +17,7 @@ _TEXTS = "map<string,string>"
 
 
 def in_file_order(rows: DataFrame, files: Sequence[InputFile]) -> DataFrame:
-    """Add `_order` to rows with file and position: the rank of their file by modification time, then their position."""
+    """Add `_order` to rows: the rank of their file by modification time, then their position."""
     by_time = sorted(files, key=lambda file: (file.modified_ts, file.path))
     places = [part for n, file in enumerate(by_time, 1) for part in (F.lit(file.path), F.lit(n))]
     place = F.create_map(*places)[F.col("file")]
