@@ -140,10 +140,8 @@ def test_local_paths_of_both_forms_name_one_file(path, name):
 
 
 def test_s3_options_of_hadoop_become_those_of_pyarrow():
-    given = dict.fromkeys(
-        ("session.token", "endpoint.region", "encryption.algorithm")
-        + ("server-side-encryption-algorithm", "aws.credentials.provider")
-    )
+    unset = "session.token endpoint.region encryption.algorithm server-side-encryption-algorithm"
+    given = dict.fromkeys([*unset.split(), "aws.credentials.provider"])
     given |= {"access.key": "k", "secret.key": "s", "endpoint": "http://127.0.0.1:5000"}
     given |= {"path.style.access": "true", "connection.ssl.enabled": "false"}
 

@@ -21,7 +21,9 @@ A, B = (InputFile("log", f"file:/in/{name}", 10, NOON) for name in "ab")
 def entry(file: InputFile, status: str, batch: str = "b1", shape: str | None = "s1") -> Row:
     here = file.modified_ts.astimezone().replace(tzinfo=None)  # as PySpark collects it
     listed = {"size_bytes": file.size_bytes, "modified_ts": here}
-    return Row(source=file.source, path=file.path, batch_id=batch, status=status, settings=shape, **listed)
+    return Row(
+        source=file.source, path=file.path, batch_id=batch, status=status, settings=shape, **listed
+    )
 
 
 def test_only_files_that_the_ledger_lacks_are_new():

@@ -23,7 +23,7 @@ from tests.s3.conftest import BUCKET, VENV
 from interest_graph import tables
 from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError, DataError
-from interest_graph.events.sources import list_files
+from interest_graph.events.inspection import list_files
 from interest_graph.filesystem import FileSystem, work_folder
 from interest_graph.jobs import tune
 from interest_graph.pipeline import Pipeline

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError
+from interest_graph.events.readers.folder_values import optional_where_given, with_folder_values
 from interest_graph.events.readers.items import one_item_each
 from interest_graph.events.readers.source_bytes import (
     OpenFile,
@@ -38,8 +39,10 @@ def read_split(
     set, a record with several items is several. Raises DataError and ConfigError naming the source
     and the file or setting.
     """
+    # What the file itself holds goes before, also where it is missing in some records.
+    folders = {name: v for name, v in layout.folders.items() if name not in layout.columns}
     for records in _tables(split, source, layout, open_file):
-        filled = _with_folders(records, source, layout)
+        filled = with_folder_values(records, source, folders)
         yield one_item_each(filled, source, is_text=source.format in _TEXT_FORMATS)
 
 
@@ -60,12 +63,9 @@ def inspect_file(
         with _naming(split), open_file(path) as file:
             found: Layout = _reader("table_records").inspect_parquet(file, source, folders)
             return found
-    from_folders = [key for key, name in source.columns.items() if name in folders]
-    lenient = source.model_copy(update={"optional": [*source.optional, *from_folders]})
     with _naming(split):
-        layout = _inspected(split, lenient, open_file)
-    given = {name: value for name, value in folders.items() if value is not None}
-    return layout and Layout(layout.columns, layout.is_whole, given)
+        layout = _inspected(split, optional_where_given(source, folders), open_file)
+    return layout and replace(layout, folders=folders)
 
 
 def _inspected(split: Split, source: SourceConfig, open_file: OpenFile) -> Layout | None:
@@ -95,17 +95,6 @@ def _tables(
 def _reader(module: str) -> Any:
     """The module of a format, imported where it is needed: a task reads one format."""
     return import_module(f"{__name__}.{module}")
-
-
-def _with_folders(records: pa.Table, source: SourceConfig, layout: Layout) -> pa.Table:
-    """Fill mapped columns that the file lacks with the values that its folders give."""
-    for key, name in source.columns.items():
-        value = layout.folders.get(name)
-        if value is None or name in layout.columns:
-            continue
-        column = pc.if_else(records["is_readable"], pc.fill_null(records[key], value), None)
-        records = records.set_column(records.column_names.index(key), key, column)
-    return records
 
 
 @contextmanager
