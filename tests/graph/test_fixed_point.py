@@ -71,7 +71,8 @@ def test_a_million_fractions_do_not_wrap_round(spark):
 
 def test_random_sums_agree_with_exact_ones(sums):
     random = np.random.default_rng(3)
-    groups = [tuple(random.random(20) * 10.0 ** random.integers(-9, 14, 20)) for _ in range(50)]
+    drawn = random.random((50, 20)) * 10.0 ** random.integers(-9, 14, (50, 20))
+    groups = drawn.tolist()
 
     exact = [float(sum(Fraction(term) for term in group)) for group in groups]
     assert sums(*groups) == pytest.approx(exact, rel=3e-16)
