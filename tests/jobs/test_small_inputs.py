@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -25,9 +25,9 @@ def with_events(open_pipeline):
     def make(pairs, value=None, **settings):
         pipeline = open_pipeline(**{**SMALL, **settings})
         events = [
-            (f"e{n}", user, item, "view", NOON + timedelta(minutes=n), date(2024, 1, 20))
-            + (value, "s", None, "t")
+            (f"e{n}", user, item, "view", ts, ts.date(), value, "s", None, "t")
             for n, (user, item) in enumerate(pairs.split())
+            for ts in [NOON + timedelta(minutes=n)]
         ]
         rows = pipeline.spark.createDataFrame(events, tables.INTERACTIONS.schema)
         pipeline.store.append(tables.INTERACTIONS, rows)
@@ -89,7 +89,7 @@ def test_a_user_of_some_items_is_evaluated(with_events):
     ("graph", "value", "line"),
     [
         ({"prune": {"min_core": 5}}, None, r"none of 2 user-item edges: .*min_core: 5 drops 2$"),
-        ({"values": {"view": {"form": "linear"}}}, 1e300, "add up to more than .* value_caps"),
+        ({"values": {"view": {"form": "linear"}}}, 1e300, "add up to more than .*clean.value_caps"),
     ],
 )
 def test_what_stops_a_graph_is_one_line(with_events, graph, value, line):
