@@ -1,67 +1,187 @@
-"""Commits data files that workers have written to a Delta table, by Delta's own transaction.
+"""Commits data files that workers or the driver have written to a Delta table, without a Spark job.
 
-Of open-source Delta: the classes have other names on Databricks, where Spark's writer is used.
+A commit is the next file of the table's log, put there by Delta's LogStore, which lets one of two
+writers of the same version win. What is replaced is what was there one version before: a commit
+that another writer overtakes fails and is made anew, so commits are serial. Only tables with the
+plainest protocol are written so (see delta_state.py); Spark writes the others.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
-from urllib.parse import unquote
 
+from py4j.java_gateway import is_instance_of
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+from interest_graph.contract import Table
+from interest_graph.delta_state import DeltaState, LiveFile, Partitions, read_state, sql_of
+from interest_graph.errors import DataError
+from interest_graph.identity import library_version
 from interest_graph.table_files import NewFile
+
+NOTE = "spark.databricks.delta.commitInfo.userMetadata"
+_TAKEN = "java.nio.file.FileAlreadyExistsException"
+# Readers replay the commits after the newest checkpoint. Delta's own writers make one every ten
+# versions; it takes a Spark job, so ours make fewer.
+_CHECKPOINT_INTERVAL = 20
+
+
+class CommitConflict(Exception):
+    """Another writer committed first; nothing was changed."""
+
+
+class Transaction:
+    """Reads a table at one version and commits the next one."""
+
+    def __init__(self, spark: SparkSession, location: str) -> None:
+        """Raises DataError for a table that only Spark may write."""
+        self._spark, self._location = spark, location
+        state = read_state(spark, location)
+        if state is None:
+            raise DataError(f"{location}: only Spark can write this table")
+        self.state: DeltaState = state
+
+    def commit(
+        self,
+        added: Sequence[NewFile],
+        removed: Sequence[LiveFile] = (),
+        partitions: Partitions | None = None,
+    ) -> None:
+        """Commit the files; nothing without any. Raises CommitConflict.
+
+        partitions: what is replaced, for the table's history; None adds.
+        """
+        if not (added or removed):
+            return
+        moment = int(time.time() * 1000)
+        note = self._spark.conf.get(NOTE, None)
+        lines = [_commit_info(self.state.version, added, removed, partitions, moment, note)]
+        lines += [_removal(file, moment) for file in removed]
+        lines += [file.as_action(moment) for file in added]
+        version = self.state.version + 1
+        _put(self._spark, f"{self._location}/_delta_log/{version:020d}.json", lines)
+        if version % _CHECKPOINT_INTERVAL == 0:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        jvm: Any = self._spark._jvm
+        logs = jvm.org.apache.spark.sql.delta.DeltaLog
+        logs.forTable(self._spark._jsparkSession, self._location).checkpoint()
+
+
+def create_table(spark: SparkSession, location: str, table: Table) -> None:
+    """Make the table, empty, as it is declared; does nothing where another writer just did."""
+    moment = int(time.time() * 1000)
+    info = {
+        "timestamp": moment,
+        "operation": "CREATE TABLE",
+        "operationParameters": {"partitionBy": json.dumps(list(table.partition_by))},
+        "isolationLevel": "Serializable",
+        "isBlindAppend": True,
+        "operationMetrics": {},
+    }
+    metadata = {
+        "id": str(uuid.uuid4()),
+        "description": table.comment,
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": table.schema.json(),
+        "partitionColumns": list(table.partition_by),
+        "configuration": table.delta_properties,
+        "createdTime": moment,
+    }
+    # CHECK constraints came with the third version of the writers' protocol.
+    protocol = {"minReaderVersion": 1, "minWriterVersion": 3 if table.checks else 2}
+    lines = [
+        _signed(info, spark.conf.get(NOTE, None)),
+        json.dumps({"protocol": protocol}),
+        json.dumps({"metaData": metadata}),
+    ]
+    with suppress(CommitConflict):
+        _put(spark, f"{location}/_delta_log/{0:020d}.json", lines)
 
 
 def commit_files(
-    spark: SparkSession, location: str, files: Sequence[NewFile], where: str | None
+    spark: SparkSession, location: str, files: Sequence[NewFile], replaced: Partitions | None
 ) -> None:
-    """Add the files to the table in one commit, in place of the rows that `where` selects.
+    """Add the files to the table in one commit, in place of the rows of these partitions.
 
-    where: a predicate on the partition columns; "true" replaces all rows, None adds. Raises Delta's
-    exceptions on another writer's conflict: nothing is committed then, and the files may be
-    committed again.
+    replaced: None adds; without a column it stands for all rows. Raises CommitConflict.
     """
+    transaction = Transaction(spark, location)
+    removed = [] if replaced is None else transaction.state.of(replaced)
+    transaction.commit(files, removed, replaced)
+
+
+def _put(spark: SparkSession, path: str, lines: Sequence[str]) -> None:
+    """Write a file of the log that must not exist. Raises CommitConflict."""
     jvm: Any = spark._jvm
-    delta = jvm.org.apache.spark.sql.delta
-    transaction = delta.DeltaLog.forTable(spark._jsparkSession, location).startTransaction()
-    replaced = [] if where is None else _matching(spark, transaction, where)
-    moment = int(time.time() * 1000)
-    added = [delta.actions.Action.fromJson(file.as_action(moment)) for file in files]
-    if not (replaced or added):
-        return
-    none, modes = jvm.scala.Option.empty(), jvm.org.apache.spark.sql.SaveMode
-    predicate = none if where in (None, "true") else jvm.scala.Option.apply(where)
-    mode = modes.Append if where is None else modes.Overwrite
-    operation = delta.DeltaOperations.Write(mode, none, predicate, none)
-    actions = [*(file.remove() for file in replaced), *added]
-    transaction.commit(_as_seq(spark, actions), operation)
+    session = spark._jsparkSession
+    store = jvm.org.apache.spark.sql.delta.storage.LogStore.apply(session)
+    texts = jvm.java.util.ArrayList()
+    for line in lines:
+        texts.add(line)
+    content = jvm.scala.collection.JavaConverters.asScalaIterator(texts.iterator())
+    conf = session.sessionState().newHadoopConf()
+    try:
+        store.write(jvm.org.apache.hadoop.fs.Path(path), content, False, conf)
+    except Py4JJavaError as error:
+        gateway = spark.sparkContext._gateway
+        if is_instance_of(gateway, error.java_exception, _TAKEN):
+            raise CommitConflict(path) from None
+        raise
 
 
-def live_files(spark: SparkSession, location: str, where: str) -> list[NewFile] | None:
-    """The table's files in the partitions that `where` selects, without statistics.
+def _commit_info(
+    version: int,
+    added: Sequence[NewFile],
+    removed: Sequence[LiveFile],
+    partitions: Partitions | None,
+    moment: int,
+    note: str | None,
+) -> str:
+    where = None if partitions is None else sql_of(partitions)
+    info: dict[str, Any] = {
+        "timestamp": moment,
+        "operation": "WRITE",
+        "operationParameters": {
+            "mode": "Append" if partitions is None else "Overwrite",
+            **({} if where is None else {"predicate": json.dumps([where])}),
+        },
+        "readVersion": version,
+        "isolationLevel": "Serializable",
+        "isBlindAppend": partitions is None,
+        "operationMetrics": {
+            "numFiles": str(len(added)),
+            "numRemovedFiles": str(len(removed)),
+            "numOutputRows": str(sum(file.n_rows for file in added)),
+            "numOutputBytes": str(sum(file.size for file in added)),
+        },
+    }
+    return _signed(info, note)
 
-    None where rows of a file are deleted (a deletion vector): Spark alone reads those.
-    """
-    jvm: Any = spark._jvm
-    log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(spark._jsparkSession, location)
-    files = _matching(spark, log.startTransaction(), where)
-    found = [json.loads(str(file.json()))["add"] for file in files]
-    if any(file.get("deletionVector") for file in found):
-        return None
-    return [NewFile(unquote(f["path"]), f["size"], 0, f["partitionValues"]) for f in found]
+
+def _signed(info: Mapping[str, Any], note: str | None) -> str:
+    """The `commitInfo` of the Delta protocol, as JSON; note: of the run whose commit it is."""
+    signature: dict[str, Any] = {"engineInfo": f"interest-graph/{library_version()}"}
+    if note is not None:
+        signature["userMetadata"] = note
+    return json.dumps({"commitInfo": {**info, **signature}})
 
 
-def _matching(spark: SparkSession, transaction: Any, where: str) -> list[Any]:
-    expression = spark._jsparkSession.sessionState().sqlParser().parseExpression(where)
-    files = transaction.filterFiles(_as_seq(spark, [expression]), False)
-    jvm: Any = spark._jvm
-    return list(jvm.scala.collection.JavaConverters.seqAsJavaList(files))
-
-
-def _as_seq(spark: SparkSession, values: list[Any]) -> Any:
-    jvm: Any = spark._jvm
-    return jvm.org.apache.spark.api.python.PythonUtils.toSeq(values)
+def _removal(file: LiveFile, moment: int) -> str:
+    """The `remove` of the Delta protocol, as JSON."""
+    remove = {
+        "path": file.key,
+        "deletionTimestamp": moment,
+        "dataChange": True,
+        "extendedFileMetadata": True,
+        "partitionValues": file.partition,
+        "size": file.size,
+    }
+    return json.dumps({"remove": remove})

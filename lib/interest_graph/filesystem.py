@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -147,12 +148,14 @@ class FileSystem:
 
     def is_local(self, path: str) -> bool:
         """Whether the path lies on the disk of the host."""
-        scheme = self._path(path).toUri().getScheme() or self._default_scheme()
-        return str(scheme) == "file"
+        scheme = path.split(":", 1)[0] if is_url(path) else self._default_scheme
+        return scheme == "file"
 
     def local_path(self, path: str) -> Path | None:
         """The path as Python's, where it lies on the driver's disk."""
-        return Path(str(self._path(path).toUri().getPath())) if self.is_local(path) else None
+        if not self.is_local(path):
+            return None
+        return Path(f"/{path[5:].lstrip('/')}" if path.startswith("file:") else path)
 
     def qualified(self, path: str) -> str:
         """The path with its scheme and host; a relative one from the user's working directory."""
@@ -207,6 +210,7 @@ class FileSystem:
             system.delete(place, False)
             system.rename(part, place)
 
+    @cached_property
     def _default_scheme(self) -> str:
         system = self._jvm.org.apache.hadoop.fs.FileSystem
         return str(system.getDefaultUri(self._conf).getScheme())

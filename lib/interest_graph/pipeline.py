@@ -20,6 +20,7 @@ from interest_graph.memory import PeakMemory
 from interest_graph.progress import console
 from interest_graph.registry import find_job, stages
 from interest_graph.session import job_settings, open_session, set_checkpoint_folder
+from interest_graph.small_tables import rows_of
 from interest_graph.store import Store
 from interest_graph.table_root import prepare_root, try_before_start
 
@@ -112,13 +113,16 @@ def _as_utc(moment: datetime) -> datetime:
 
 def _is_up_to_date(run: Run, fingerprint: str) -> bool:
     """Whether the job's last successful run had this fingerprint and its results are unchanged."""
-    if not run.store.exists(tables.RUNS):
+    runs = run.store.read_rows(tables.RUNS).select(["job", "status", "started_ts", "fingerprint"])
+    mine = [row for row in runs.to_pylist() if (row["job"], row["status"]) == _done(run.job)]
+    last = max(mine, key=lambda row: row["started_ts"], default={"fingerprint": ""})["fingerprint"]
+    if not last.startswith(fingerprint):
         return False
-    runs = run.store.read(tables.RUNS).where("status = 'succeeded'")
-    last = runs.where(runs.job == run.job.name).orderBy(runs.started_ts.desc()).first()
-    if last is None or not last.fingerprint.startswith(fingerprint):
-        return False
-    return last.fingerprint == _with_result(run, fingerprint) and not run.job.is_missing(run)
+    return last == _with_result(run, fingerprint) and not run.job.is_missing(run)
+
+
+def _done(job: Job) -> tuple[str, str]:
+    return (job.name, "succeeded")
 
 
 def _with_result(run: Run, fingerprint: str) -> str:
@@ -154,7 +158,8 @@ def _execute(run: Run, fingerprint: str) -> None:
 
 def _record(run: Run, record: Row, error: BaseException | None) -> None:
     try:
-        run.store.append(tables.RUNS, run.spark.createDataFrame([record], tables.RUNS.schema))
+        row = [record[name] for name in tables.RUNS.column_names]
+        run.store.append_rows(tables.RUNS, rows_of(tables.RUNS, [row]))
     except Exception as failure:
         # If the job has failed, raise its error rather than that of recording it.
         if error is None:

@@ -9,6 +9,7 @@ from functools import reduce
 from itertools import chain
 from operator import and_, or_
 
+import pyarrow as pa
 from delta.exceptions import (
     ConcurrentAppendException,
     ConcurrentDeleteDeleteException,
@@ -24,11 +25,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import MapType, StructField
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from interest_graph import delta_log
+from interest_graph import delta_log, small_tables
 from interest_graph.config import WarehouseConfig
 from interest_graph.contract import Table
-from interest_graph.delta_commit import commit_files, live_files
+from interest_graph.delta_commit import NOTE, CommitConflict, commit_files, create_table
 from interest_graph.delta_log import ABSENT, Commit, TableState
+from interest_graph.delta_state import LiveFile, Partitions, read_state
 from interest_graph.errors import ConflictError, ContractError, DataError, MissingTableError
 from interest_graph.filesystem import absolute, require_local_writable
 from interest_graph.identity import digest
@@ -39,13 +41,13 @@ from interest_graph.worker_files import WorkerFiles, worker_files
 # Siblings, not subclasses of one another: every one must be named. Metadata and protocol
 # changes and two streams on one checkpoint are not listed: trying again would not help.
 _CONFLICTS = (
+    CommitConflict,
     ConcurrentAppendException,
     ConcurrentDeleteReadException,
     ConcurrentDeleteDeleteException,
     ConcurrentWriteException,
     DeltaConcurrentModificationException,
 )
-_NOTE = "spark.databricks.delta.commitInfo.userMetadata"
 _CHECK_RETENTION = "spark.databricks.delta.retentionDurationCheck.enabled"
 _SESSION_CATALOG = "spark_catalog"
 
@@ -63,13 +65,14 @@ class Store:
     ) -> None:
         self.spark, self.run_id = spark, run_id
         self._warehouse = warehouse
+        self._root = ""
 
     def location(self, table: Table) -> str:
         """Where the table lies: a path, or a three-part name when a catalog is configured."""
         if self._warehouse.catalog is not None:
             return f"{self._warehouse.catalog}.{table.name}"
-        root = absolute(self.spark, self._warehouse.table_root)
-        return f"{root}/{table.name.replace('.', '/')}"
+        self._root = self._root or absolute(self.spark, self._warehouse.table_root)
+        return f"{self._root}/{table.name.replace('.', '/')}"
 
     def exists(self, table: Table) -> bool:
         """Whether the table has been written."""
@@ -169,19 +172,46 @@ class Store:
         name = (self.run_id or "session")[:12]
         return TableFiles(self.location(table), access, name, coded, ranged)
 
-    def commit(self, table: Table, files: Sequence[NewFile], where: str | None = None) -> None:
-        """Add files that workers have written, in place of the rows that `where` selects.
+    def live_files(self, table: Table, partitions: Partitions) -> list[LiveFile] | None:
+        """The table's files in these partitions; None where only Spark may read them."""
+        if self.worker_files(table) is None:
+            return None
+        state = read_state(self.spark, self.location(table))
+        return None if state is None else state.of(partitions)
 
-        where: a predicate on partition columns; "true" for all rows, None adds.
+    def commit(
+        self, table: Table, files: Sequence[NewFile], replaced: Partitions | None = None
+    ) -> None:
+        """Add files that workers have written, in place of the rows of these partitions.
+
+        replaced: None adds; without a column it stands for all rows.
         """
         location = self.location(table)
-        self._retry(table, lambda: commit_files(self.spark, location, files, where))
+        self._retry(table, lambda: commit_files(self.spark, location, files, replaced))
 
-    def live_files(self, table: Table, where: str) -> list[NewFile] | None:
-        """The table's files in the partitions that `where` selects; None if only Spark may read."""
-        if self._warehouse.catalog is not None:
-            return None
-        return live_files(self.spark, self.location(table), where)
+    def read_rows(self, table: Table) -> pa.Table:
+        """All rows of a small table, on the driver; none where it has not been written."""
+        return small_tables.read_rows(self, table)
+
+    def append_rows(self, table: Table, rows: pa.Table) -> None:
+        """Add a few rows from the driver."""
+        self._retry(table, lambda: small_tables.append_rows(self, table, rows))
+
+    def edit_rows(self, table: Table, change: Callable[[pa.Table], pa.Table]) -> None:
+        """Replace all rows of a small table by what `change` makes of them, in one commit.
+
+        Another writer's commit meanwhile makes it read and change the rows again.
+        """
+        self.create(table)
+        self._retry(table, lambda: small_tables.edit_rows(self, table, change))
+
+    def columns(self, table: Table) -> tuple[str, ...]:
+        """The names of the stored table's columns; none where it has not been written."""
+        if self._warehouse.catalog is None:
+            state = read_state(self.spark, self.location(table))
+            if state is not None:
+                return state.columns
+        return tuple(self._load(table).columns) if self.exists(table) else ()
 
     def upgrade(self, table: Table, added: Mapping[str, Column]) -> None:
         """Bring a table of an earlier layout to its present columns and partitions.
@@ -189,13 +219,11 @@ class Store:
         added: columns that the earlier layout may lack, made of its others. Does nothing to a table
         that is as declared, or not there.
         """
-        if not self.exists(table):
+        held = self.columns(table)
+        lacking = {name: value for name, value in added.items() if name not in held}
+        if not (held and lacking):
             return
-        held = self._load(table)
-        lacking = {name: value for name, value in added.items() if name not in held.columns}
-        if not lacking:
-            return
-        columns = held.withColumns(lacking).select(*table.column_names)
+        columns = self._load(table).withColumns(lacking).select(*table.column_names)
         writer = columns.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
         writer = writer.partitionBy(*table.partition_by)
         with self._signed():
@@ -230,8 +258,14 @@ class Store:
         """Create the table with its columns, comments, layout and checks unless it exists."""
         if self.exists(table):
             return
-        if self._warehouse.catalog is None:
-            require_local_writable(self.spark, self._warehouse.table_root)
+        if self._warehouse.catalog is not None or self.worker_files(table) is None:
+            self._create_by_spark(table)
+            return
+        require_local_writable(self.spark, self._warehouse.table_root)
+        with self._signed():
+            create_table(self.spark, self.location(table), table)
+
+    def _create_by_spark(self, table: Table) -> None:
         builder = DeltaTable.createIfNotExists(self.spark)
         if self._warehouse.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.location(table).rsplit('.', 1)[0]}")
@@ -291,7 +325,7 @@ class Store:
         if self.run_id is None and kept is None:
             yield
             return
-        with temporarily(self.spark, {_NOTE: delta_log.note_of(self.run_id, kept)}):
+        with temporarily(self.spark, {NOTE: delta_log.note_of(self.run_id, kept)}):
             yield
 
     def _retry(

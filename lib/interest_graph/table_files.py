@@ -85,7 +85,7 @@ class TableWriter:
         rows = compact(rows)
         folder = "/".join(f"{column}={value}" for column, value in partition.items())
         if folder not in self._open:
-            path = f"{folder}/{self._name}.parquet"
+            path = f"{folder}/{self._name}.parquet".lstrip("/")
             self._open[folder] = _OpenFile(self._files, path, rows.schema, dict(partition))
         self._open[folder].write(rows)
 

@@ -56,7 +56,16 @@ def take_in(pipeline, batches, pending=()):
     shape = f"source STRING, file STRING, position BIGINT, {columns}, {extra}, user_agent STRING"
     pipeline.store.append(tables.EVENTS, pipeline.spark.createDataFrame(rows, shape))
     ledger = [
-        ("log", batch, 1, START_TS, batch, "pending" if batch in pending else "done", len(records))
+        (
+            "log",
+            batch,
+            1,
+            START_TS,
+            batch,
+            "pending" if batch in pending else "done",
+            len(records),
+            None,
+        )
         for batch, records in batches.items()
     ]
     pipeline.store.append(tables.FILES, pipeline.spark.createDataFrame(ledger, tables.FILES.schema))

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from interest_graph import tables
+from interest_graph.delta_state import sql_of
 from interest_graph.errors import ConflictError
 from interest_graph.events import min_support, task_rows
 from interest_graph.events.kernel_frames import large_rows, reader_errors, summaries, table_rows
@@ -66,7 +67,8 @@ def _clean(
     try:
         with run.phase("refusing records"), reader_errors():
             told = summaries(new)
-            frames.write(run, QUARANTINE, told, new, frames.refused_of(batches.new))
+            refused = {"batch_id": list(batches.new), "kind": ["events"]}
+            frames.write(run, QUARANTINE, told, new, refused)
         first_pass = first_pass_of(told, batches.new)
         region = clean_plan.region_of(run, batches, first_pass)
         if region.is_empty:
@@ -96,9 +98,9 @@ def _write_facts(
     if _needs_support(run):
         counts.update(_write_supported(run, rows, region))
     else:
-        frames.write(run, INTERACTIONS, told, rows, region.where)
+        frames.write(run, INTERACTIONS, told, rows, region.replaced)
     if run.settings.clean.bots is not None:
-        frames.write(run, BOTS, told, rows, region.where)
+        frames.write(run, BOTS, told, rows, region.replaced)
     rows.unpersist()
     return dict(counts)
 
@@ -119,7 +121,7 @@ def _write_supported(run: Run, rows: DataFrame, region: clean_plan.Region) -> di
     reasons = (min_support.LOW_USER, min_support.LOW_ITEM)
     counts = [F.count(F.when(F.col("drop_reason") == r, 1)).alias(r) for r in reasons]
     kept = marked.observe(dropped, *counts).where("drop_reason IS NULL").drop("drop_reason")
-    run.store.replace(tables.INTERACTIONS, kept, where=region.where)
+    run.store.replace(tables.INTERACTIONS, kept, where=sql_of(region.replaced))
     n_dropped = {reason: int(dropped.get[reason]) for reason in reasons}
     return {**n_dropped, "kept": -sum(n_dropped.values())}
 

@@ -7,12 +7,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pyspark.sql import DataFrame
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.config import Settings
-from interest_graph.errors import ConfigError, DataError
+from interest_graph.delta_state import Partitions
+from interest_graph.errors import ConfigError, DataError, MissingTableError
 from interest_graph.events.caps import with_fitted_caps
 from interest_graph.events.near_duplicates import aliases_of, near_duplicate_pairs
 from interest_graph.events.periods import grain_for, grain_of, periods_of, whole_periods
@@ -27,8 +30,8 @@ from interest_graph.events.sources import DONE
 from interest_graph.graph.structure import components_of
 from interest_graph.job import Run
 from interest_graph.jobs.clean.first_pass import FirstPass
-from interest_graph.jobs.clean.frames import in_batches
 from interest_graph.session import interpreting
+from interest_graph.small_tables import rows_of
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,14 @@ class Region:
     """What a run reads and rewrites.
 
     batches: clean ones to read again, None: there are none; read, written: days of them to read and
-    of all records to rewrite, None: all; where: the rows to replace, None: all; grain: how long a
-    period is.
+    of all records to rewrite, None: all; replaced: partitions to replace; grain: how long a period
+    is.
     """
 
     batches: list[str] | None
     read: set[date] | None
     written: set[date] | None
-    where: str | None
+    replaced: Partitions
     grain: str
 
     @property
@@ -119,7 +122,7 @@ def batches_to_clean(run: Run, aliases: DataFrame | None, again: Collection[str]
     digest = settings_digest(config, sources) + _digest_of(aliases)
     clean = {}
     if run.store.exists(tables.BATCHES):
-        rows = run.store.read(tables.BATCHES).collect()
+        rows = [Row(**row) for row in run.store.read_rows(tables.BATCHES).to_pylist()]
         due = run.as_of + timedelta(minutes=config.clock_skew_minutes)
         is_due = {
             row.batch_id: row.retry_ts and row.retry_ts.timestamp() <= due.timestamp()
@@ -144,21 +147,21 @@ def region_of(run: Run, batches: Batches, first_pass: FirstPass) -> Region:
         n_accepted = sum(batches.new.values()) - sum(first_pass.n_refused.values())
         again = sorted(batches.clean) or None
         known = new.union(*batches.clean.values())
-        return Region(again, known, None, None, grain_for(n_accepted, known))
+        return Region(again, known, None, {}, grain_for(n_accepted, known))
     reach = reach_of(run.settings.clean)
     known = new.union(*batches.clean.values())
     written = whole_periods(widen(new, reach.written) & known, grain, known)
     read = widen(written, reach.read)
-    names = ", ".join(map(repr, periods_of(written, grain)))
+    replaced = {"event_period": periods_of(written, grain)}
     again = batches_with(read, batches.clean)
-    return Region(again or None, read, written, f"event_period IN ({names})", grain)
+    return Region(again or None, read, written, replaced, grain)
 
 
 def _grain(run: Run) -> str | None:
     """The grain of silver.interactions; None where it holds nothing."""
     if not run.store.exists(tables.INTERACTIONS):
         return None
-    files = run.store.live_files(tables.INTERACTIONS, "true")
+    files = run.store.live_files(tables.INTERACTIONS, {})
     if files is None:
         held = run.store.read(tables.INTERACTIONS).select("event_period").distinct().collect()
         return grain_of(row["event_period"] for row in held)
@@ -190,10 +193,15 @@ def record_batches(
         )
         for batch, n in batches.new.items()
     ]
-    entries = run.spark.createDataFrame(rows, tables.BATCHES.schema).coalesce(1)
-    # Replaces the entry of a batch that a concurrent run has made meanwhile.
-    where = in_batches(batches.new) if batches.clean else None
-    run.store.replace(tables.BATCHES, entries, where=where)
+    entries = rows_of(tables.BATCHES, rows)
+
+    def change(held: pa.Table) -> pa.Table:
+        """Replaces the entry of a batch that a concurrent run has made meanwhile."""
+        kept = held if batches.clean else held.slice(0, 0)
+        is_new = pc.is_in(kept["batch_id"], entries["batch_id"].combine_chunks())
+        return pa.concat_tables([kept.filter(pc.invert(is_new)), entries])
+
+    run.store.edit_rows(tables.BATCHES, change)
     run.count("rows_in", counts["accepted"] + n_refused)
     if n_again:
         run.count("rows_in.again", n_again)
@@ -239,13 +247,16 @@ def _digest_of(aliases: DataFrame | None) -> str:
 
 def _records_held(run: Run, sources: Collection[str]) -> dict[str, int]:
     """Ingested records by batch, of these sources. Raises ConfigError for unconfigured ones."""
-    ledger = run.read(tables.FILES).where(F.col("status") == DONE)
-    held = ledger.groupBy("source", "batch_id").agg(F.sum("n_rows").alias("n")).collect()
-    _require_configured(run, {row.source for row in held})
+    if run.inputs[tables.FILES.name].version < 0:
+        raise MissingTableError(tables.FILES.name, tables.FILES.writer)
+    ledger = run.store.read_rows(tables.FILES)
+    done = ledger.filter(pc.equal(ledger["status"], DONE))
+    held = done.group_by(["source", "batch_id"]).aggregate([("n_rows", "sum")]).to_pylist()
+    _require_configured(run, {row["source"] for row in held})
     n_records: Counter[str] = Counter()
     for row in held:
-        if row.source in sources and row.n:
-            n_records[row.batch_id] += row.n
+        if row["source"] in sources and row["n_rows_sum"]:
+            n_records[row["batch_id"]] += row["n_rows_sum"]
     return dict(n_records)
 
 

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 
 from interest_graph import tables
 from interest_graph.contract import Table
+from interest_graph.delta_state import Partitions, sql_of
 from interest_graph.events import clean_records, periods, task_rows
 from interest_graph.events.bronze_reader import BronzeFile, map_bronze_files
 from interest_graph.events.clean_records import reduced_frame
@@ -87,11 +88,12 @@ def map_batches(
     """Task rows of the batches' records in bronze; days: of records that are read again."""
     if days is not None:
         work = replace(work, days=periods.as_numbers(days), quarantine=None)
-    where = in_batches(batches)
+    partitions = {"batch_id": batches}
     access = run.store.worker_files(tables.EVENTS)
-    listed = None if access is None else run.store.live_files(tables.EVENTS, where)
+    listed = run.store.live_files(tables.EVENTS, partitions)
     if access is None or listed is None:
-        return clean_records.map_frame(run.store.read(tables.EVENTS).where(where), work)
+        records = run.store.read(tables.EVENTS).where(sql_of(partitions) or "true")
+        return clean_records.map_frame(records, work)
     root = run.store.location(tables.EVENTS)
     files = [BronzeFile(f"{root}/{f.path}", f.partition["batch_id"], f.size) for f in listed]
     # Records are packed in bronze: a byte there is some five in the log.
@@ -111,9 +113,13 @@ def reduced(
 
 
 def write(
-    run: Run, name: str, told: Sequence[Mapping[str, Any]], rows: DataFrame, where: str | None
+    run: Run,
+    name: str,
+    told: Sequence[Mapping[str, Any]],
+    rows: DataFrame,
+    replaced: Partitions,
 ) -> None:
-    """Replace the rows of a table that `where` selects (None: all) by what the tasks put out.
+    """Replace the rows of a table's partitions (without a column: all) by what the tasks put out.
 
     told: the tasks' summaries, which name the files that they wrote; rows: their task rows, which
     hold the table's rows where Spark has to write them.
@@ -121,16 +127,6 @@ def write(
     table = TABLES[name]
     if any(name in summary for summary in told):
         files = [file for summary in told for file in summary.get(name, [])]
-        run.store.commit(table, list(files_of_json(files)), where or "true")
+        run.store.commit(table, list(files_of_json(files)), replaced)
     else:
-        run.store.replace(table, table_rows(rows, name, table.schema), where)
-
-
-def in_batches(batches: Collection[str]) -> str:
-    """SQL predicate: the record is of one of these batches."""
-    return f"batch_id IN ({', '.join(repr(batch) for batch in sorted(batches))})"
-
-
-def refused_of(batches: Collection[str]) -> str:
-    """SQL predicate: the refused record is an event of one of these batches."""
-    return f"{in_batches(batches)} AND kind = 'events'"
+        run.store.replace(table, table_rows(rows, name, table.schema), sql_of(replaced))

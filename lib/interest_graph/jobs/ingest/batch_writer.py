@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.contract import Table
+from interest_graph.delta_state import sql_of
 from interest_graph.events.attribute_task import REFUSED, ROWS, shape_records
 from interest_graph.events.attributes import (
     as_given,
@@ -23,9 +25,10 @@ from interest_graph.events.attributes import (
 )
 from interest_graph.events.ingest_task import BRONZE, IngestWork, take_in
 from interest_graph.events.kernel_frames import large_rows, reader_errors, summaries, table_rows
-from interest_graph.events.sources import DONE, PENDING, InputFile, as_input_files
+from interest_graph.events.sources import DONE, PENDING, InputFile
 from interest_graph.job import Run
 from interest_graph.jobs.ingest.reading import Input, read_inputs
+from interest_graph.small_tables import rows_of
 from interest_graph.table_files import files_of_json
 
 ATTRIBUTES: dict[str, Table] = {
@@ -39,10 +42,9 @@ _CODED = ("source", "file", "user_id", "item_id", "action", "value", "user_agent
 
 def ledger_rows(run: Run) -> list[Row]:
     """The ledger's rows of the configured sources, one a file, collected to the driver."""
-    if not run.store.exists(tables.FILES):
-        return []
-    names = [source.name for source in run.settings.sources]
-    return run.store.read(tables.FILES).where(F.col("source").isin(names)).collect()
+    names = {source.name for source in run.settings.sources}
+    rows = run.store.read_rows(tables.FILES).to_pylist()
+    return [Row(**row) for row in rows if row["source"] in names]
 
 
 def claim(
@@ -55,19 +57,19 @@ def claim(
     """Enter the files in the ledger as pending.
 
     known: rows of the ledger read before; shapes: digest of the settings by source. Returns the
-    files that now belong to this batch: without those that a concurrent run has entered since.
+    files that now belong to this batch: without those that a concurrent run has entered since. Of
+    two such runs, the one that commits first owns the file.
     """
-    held = {(row.source, row.path) for row in known}
-    fresh = [file for file in files if (file.source, file.path) not in held]
-    changed = [file for file in files if (file.source, file.path) in held]
-    if fresh:
-        # Insert only: of two concurrent runs, the one that commits first owns the file.
-        entries = _entries(run, batch, fresh, PENDING, shapes)
-        run.store.merge(tables.FILES, entries, update=False)
-    if changed:
-        run.store.merge(tables.FILES, _entries(run, batch, changed, PENDING, shapes))
-    mine = run.store.read(tables.FILES).where(F.col("batch_id") == batch)
-    return as_input_files(mine.collect())
+    before = {(row.source, row.path) for row in known}
+    mine: list[InputFile] = []
+
+    def change(ledger: pa.Table) -> pa.Table:
+        held = set(_keys(ledger))
+        mine[:] = [f for f in files if (f.source, f.path) in before or _key(f) not in held]
+        return _with_entries(ledger, _entries(batch, mine, PENDING, shapes))
+
+    run.store.edit_rows(tables.FILES, change)
+    return mine
 
 
 def abandon(run: Run, batch: str) -> None:
@@ -96,12 +98,13 @@ def write_events(run: Run, batch: str, inputs: Sequence[Input]) -> dict[str, int
         rows = rows.persist(StorageLevel.DISK_ONLY)
     with reader_errors(), large_rows(run.spark):
         told = summaries(rows)
-        where = f"batch_id = '{batch}'"
+        replaced = {"batch_id": [batch]}
         if bronze is None:
-            run.store.replace(tables.EVENTS, table_rows(rows, BRONZE, tables.EVENTS.schema), where)
+            schema = tables.EVENTS.schema
+            run.store.replace(tables.EVENTS, table_rows(rows, BRONZE, schema), sql_of(replaced))
         else:
             files = [file for summary in told for file in summary[BRONZE]]
-            run.store.commit(tables.EVENTS, list(files_of_json(files)), where)
+            run.store.commit(tables.EVENTS, list(files_of_json(files)), replaced)
     rows.unpersist()
     return _counted(told, "ingest")
 
@@ -163,8 +166,24 @@ def finish_batch(
     shapes: Mapping[str, str],
 ) -> None:
     """Mark the files of the batch as done, with their numbers of records."""
-    done = _entries(run, batch, files, DONE, shapes, n_rows)
-    run.store.replace(tables.FILES, done, where=f"batch_id = '{batch}'")
+    done = _entries(batch, files, DONE, shapes, n_rows)
+    run.store.edit_rows(tables.FILES, lambda ledger: _with_entries(ledger, done))
+
+
+def _with_entries(ledger: pa.Table, entries: pa.Table) -> pa.Table:
+    """The ledger with these entries in place of those of the same files."""
+    renewed = set(_keys(entries))
+    kept = pa.array([key not in renewed for key in _keys(ledger)], pa.bool_())
+    return pa.concat_tables([ledger.filter(kept), entries])
+
+
+def _keys(entries: pa.Table) -> list[tuple[str, str]]:
+    columns = (entries[name].to_pylist() for name in ("source", "path"))
+    return list(zip(*columns, strict=True))
+
+
+def _key(file: InputFile) -> tuple[str, str]:
+    return (file.source, file.path)
 
 
 def _counted(told: Sequence[Mapping[str, Any]], name: str) -> dict[str, int]:
@@ -175,13 +194,12 @@ def _counted(told: Sequence[Mapping[str, Any]], name: str) -> dict[str, int]:
 
 
 def _entries(
-    run: Run,
     batch: str,
     files: Sequence[InputFile],
     status: str,
     shapes: Mapping[str, str],
     n_rows: Mapping[str, int] | None = None,
-) -> DataFrame:
+) -> pa.Table:
     rows = [
         (
             file.source,
@@ -195,4 +213,4 @@ def _entries(
         )
         for file in files
     ]
-    return run.spark.createDataFrame(rows, tables.FILES.schema).coalesce(1)
+    return rows_of(tables.FILES, rows)

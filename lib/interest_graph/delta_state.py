@@ -1,0 +1,149 @@
+"""What a Delta table holds by its log: columns and live files; no Spark job is needed to read it.
+
+Delta Transaction Log Protocol: the newest checkpoint holds the state up to its version, and each
+<version, 20 digits>.json after it what a commit added and removed. Of checkpoints the classic ones
+are read, in one part or several, which is what the suite's tables have.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from interest_graph.filesystem import FileSystem
+
+_COMMIT = re.compile(r"^(\d{20})\.json$")
+_CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet$")
+_COLUMNS = ("add", "metaData", "protocol")
+# What the suite's tables need: no deletion vectors, column mapping or generated columns.
+_READER, _WRITER = 1, 3
+
+# Partition column -> values: the rows of these partitions; without any column all rows.
+Partitions = Mapping[str, Collection[str]]
+
+
+@dataclass(frozen=True)
+class LiveFile:
+    """A file of a table's newest version. key: its path as the log writes it, percent-encoded."""
+
+    key: str
+    size: int
+    partition: dict[str, str]
+
+    @property
+    def path(self) -> str:
+        """The path within the table's folder."""
+        return unquote(self.key)
+
+
+@dataclass(frozen=True)
+class DeltaState:
+    """A table at one version: names of its columns and its files."""
+
+    version: int
+    columns: tuple[str, ...]
+    files: tuple[LiveFile, ...]
+
+    def of(self, partitions: Partitions) -> list[LiveFile]:
+        """The files of these partitions."""
+        return [
+            file
+            for file in self.files
+            if all(file.partition.get(name) in values for name, values in partitions.items())
+        ]
+
+
+def read_state(spark: SparkSession, location: str, version: int | None = None) -> DeltaState | None:
+    """The table at its newest version, or at `version`.
+
+    None where there is no table, or where more than this is needed to read and write it: features
+    of later protocols, such as deletion vectors, checkpoints of another kind, or a gap in the log.
+    """
+    files = FileSystem(spark)
+    log = f"{location}/_delta_log"
+    names = files.names(log)
+    commits = sorted(int(m[1]) for name in names if (m := _COMMIT.match(name)))
+    last = max(commits, default=-1) if version is None else version
+    start, parts = _newest_checkpoint(names, last)
+    due = [number for number in commits if start < number <= last]
+    if last < 0 or due != list(range(start + 1, last + 1)):
+        return None
+    actions = _Actions()
+    for name in parts:
+        actions.take(_of_checkpoint(files.read(f"{log}/{name}")))
+    for number in due:
+        text = files.read(f"{log}/{number:020d}.json").decode()
+        actions.take(json.loads(line) for line in text.splitlines() if line.strip())
+    return actions.as_state(last)
+
+
+def sql_of(partitions: Partitions) -> str | None:
+    """The partitions as a predicate in SQL; None for all rows."""
+    terms = [
+        f"{name} IN ({', '.join(repr(value) for value in sorted(values))})"
+        for name, values in partitions.items()
+    ]
+    return " AND ".join(terms) or None
+
+
+def _newest_checkpoint(names: Iterable[str], last: int) -> tuple[int, list[str]]:
+    """Version and files of the newest whole checkpoint up to a version; -1 without one."""
+    found: dict[tuple[int, int], list[str]] = defaultdict(list)
+    for name in names:
+        match = _CHECKPOINT.match(name)
+        if match and int(match[1]) <= last:
+            found[int(match[1]), int(match[3] or 1)].append(name)
+    whole = [(number, parts) for (number, n), parts in found.items() if len(parts) == n]
+    return max(whole, default=(-1, []))
+
+
+def _of_checkpoint(content: bytes) -> Iterator[dict[str, Any]]:
+    parquet = pq.ParquetFile(io.BytesIO(content))
+    present = [name for name in _COLUMNS if name in parquet.schema_arrow.names]
+    for row in parquet.read(present).to_pylist():
+        for name in present:
+            if row[name] is not None:
+                yield {name: row[name]}
+
+
+class _Actions:
+    """Replays actions in the order of their commits."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, LiveFile] = {}
+        self._columns: tuple[str, ...] = ()
+        self._is_plain = False
+
+    def take(self, actions: Iterable[Mapping[str, Any]]) -> None:
+        """Apply the actions of one commit or of a part of a checkpoint."""
+        for action in actions:
+            if "add" in action:
+                self._add(action["add"])
+            elif "remove" in action:
+                self._files.pop(action["remove"]["path"], None)
+            elif "protocol" in action:
+                needed = action["protocol"]
+                versions = needed["minReaderVersion"], needed["minWriterVersion"]
+                self._is_plain = versions[0] <= _READER and versions[1] <= _WRITER
+            elif "metaData" in action:
+                schema = json.loads(action["metaData"]["schemaString"])
+                self._columns = tuple(field["name"] for field in schema["fields"])
+
+    def _add(self, add: Mapping[str, Any]) -> None:
+        partition = dict(add["partitionValues"] or {})  # a map is a list of pairs in Parquet
+        self._files[add["path"]] = LiveFile(add["path"], add["size"], partition)
+
+    def as_state(self, version: int) -> DeltaState | None:
+        """The state that was reached; None if the log alone does not tell it."""
+        if not (self._is_plain and self._columns):
+            return None
+        return DeltaState(version, self._columns, tuple(self._files.values()))
