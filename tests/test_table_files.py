@@ -84,10 +84,10 @@ def test_statistics_are_written_as_the_protocol_says():
 def test_committed_files_are_rows_of_the_table_and_replace_those_of_a_partition(open_pipeline):
     store = open_pipeline().store
 
-    def write(names, day, where=None):
+    def write(names, day, replaced=None):
         writer = store.files_of(DAYS, ranged=("n",)).writer("0")
         writer.write(rows(*names), {"day": day})
-        store.commit(DAYS, writer.close(), where)
+        store.commit(DAYS, writer.close(), replaced)
 
     write(["a", "b"], "1")
     write(["c"], "2")
@@ -98,12 +98,12 @@ def test_committed_files_are_rows_of_the_table_and_replace_those_of_a_partition(
     ]
     before = store.state(DAYS).identity
 
-    write(["d"], "1", where="day IN ('1', '3')")
+    write(["d"], "1", replaced={"day": ["1", "3"]})
 
     assert sorted(row.name for row in store.read(DAYS).collect()) == ["c", "d"]
     assert store.state(DAYS).identity != before
-    assert sorted(file.partition["day"] for file in store.live_files(DAYS, "true")) == ["1", "2"]
-    write(["e"], "2", where="true")
+    assert sorted(file.partition["day"] for file in store.live_files(DAYS, {})) == ["1", "2"]
+    write(["e"], "2", replaced={})
     assert [row.name for row in store.read(DAYS).collect()] == ["e"]
 
 
@@ -112,7 +112,7 @@ def test_a_commit_without_files_or_rows_to_replace_is_none(open_pipeline):
     store.create(DAYS)
     version = store.version(DAYS)
 
-    delta_commit.commit_files(store.spark, store.location(DAYS), [], "day = '1'")
+    delta_commit.commit_files(store.spark, store.location(DAYS), [], {"day": ["1"]})
 
     assert store.version(DAYS) == version
 
@@ -128,7 +128,7 @@ def test_a_table_of_an_earlier_layout_is_brought_to_the_present_one(open_pipelin
     store.upgrade(DAYS, {"day": F.lit("2")})  # it is as declared: nothing to do
 
     assert [tuple(row) for row in store.read(DAYS).collect()] == [("a", 1, "1")]
-    assert [file.partition for file in store.live_files(DAYS, "true")] == [{"day": "1"}]
+    assert [file.partition for file in store.live_files(DAYS, {})] == [{"day": "1"}]
 
 
 @pytest.mark.parametrize(

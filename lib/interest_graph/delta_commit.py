@@ -22,6 +22,7 @@ from pyspark.sql import SparkSession
 from interest_graph.contract import Table
 from interest_graph.delta_state import DeltaState, LiveFile, Partitions, read_state, sql_of
 from interest_graph.errors import DataError
+from interest_graph.filesystem import FileSystem
 from interest_graph.identity import library_version
 from interest_graph.table_files import NewFile
 
@@ -102,6 +103,7 @@ def create_table(spark: SparkSession, location: str, table: Table) -> None:
         json.dumps({"protocol": protocol}),
         json.dumps({"metaData": metadata}),
     ]
+    FileSystem(spark).make_folder(f"{location}/_delta_log")
     with suppress(CommitConflict):
         _put(spark, f"{location}/_delta_log/{0:020d}.json", lines)
 
@@ -151,7 +153,7 @@ def _commit_info(
         "operation": "WRITE",
         "operationParameters": {
             "mode": "Append" if partitions is None else "Overwrite",
-            **({} if where is None else {"predicate": json.dumps([where])}),
+            **({} if where is None else {"predicate": where}),
         },
         "readVersion": version,
         "isolationLevel": "Serializable",

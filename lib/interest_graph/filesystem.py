@@ -146,6 +146,11 @@ class FileSystem:
         system, place = self._open(path)
         system.delete(place, True)
 
+    def make_folder(self, path: str) -> None:
+        """Make a folder and those above it, unless they are there."""
+        system, place = self._open(path)
+        system.mkdirs(place)
+
     def is_local(self, path: str) -> bool:
         """Whether the path lies on the disk of the host."""
         scheme = path.split(":", 1)[0] if is_url(path) else self._default_scheme
