@@ -15,6 +15,7 @@ from interest_graph.contract import Table
 from interest_graph.delta_log import ABSENT, TableState
 from interest_graph.errors import MissingTableError
 from interest_graph.filesystem import absolute
+from interest_graph.handover import Handover
 from interest_graph.identity import digest, library_version
 from interest_graph.progress import phase
 from interest_graph.store import Store
@@ -50,7 +51,8 @@ class Run:
     """One execution of a job, with its own id, pinned inputs and counters for ops.runs.
 
     as_of: events after it are ignored (UTC); inputs: state of each table that the job reads, at the
-    start of the run; rows: counters by name; force: whether the user asked for a run in any case.
+    start of the run; rows: counters by name; force: whether the user asked for a run in any case;
+    handover: of a run of all stages.
     """
 
     job: Job
@@ -61,6 +63,7 @@ class Run:
     inputs: dict[str, TableState] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     force: bool = False
+    handover: Handover | None = None
 
     def __post_init__(self) -> None:
         self.store = Store(self.spark, self.settings.warehouse, self.run_id)

@@ -15,6 +15,7 @@ from interest_graph import doctor, tables
 from interest_graph.config import Settings, load_settings
 from interest_graph.contract import Table
 from interest_graph.errors import ConfigError, one_line
+from interest_graph.handover import Handover
 from interest_graph.job import Job, Run
 from interest_graph.memory import PeakMemory
 from interest_graph.progress import console
@@ -67,17 +68,17 @@ class Pipeline:
         moment = as_of or settings.as_of or datetime.now(UTC).replace(microsecond=0)
         return cls(settings, spark, moment)
 
-    def run(self, job: str | Job, *, force: bool = False) -> bool:
+    def run(self, job: str | Job, *, force: bool = False, handover: Handover | None = None) -> bool:
         """Run the job unless it is up to date; returns whether it ran.
 
         job: a declaration, or the name of a registered job. It is up to date when inputs, settings
-        and results are those of its last successful run. force: run in any case. Every run, also a
-        failed one, becomes a row of ops.runs; its error is raised again. While it runs, the session
-        has the settings that jobs need.
+        and results are those of its last successful run. force: run in any case; handover: between
+        the jobs of a run of all stages. Every run, also a failed one, becomes a row of ops.runs;
+        its error is raised again. While it runs, the session has the settings that jobs need.
         """
         job = find_job(job) if isinstance(job, str) else job
         with job_settings(self.spark):
-            run = Run(job, self.settings, self.spark, self.as_of, force=force)
+            run = Run(job, self.settings, self.spark, self.as_of, force=force, handover=handover)
             self.last_run = run
             fingerprint = run.fingerprint()
             if not (force or job.always) and _is_up_to_date(run, fingerprint):
@@ -88,7 +89,11 @@ class Pipeline:
 
     def run_all(self, *, force: bool = False) -> list[str]:
         """Run all stages in order, from ingest to report; returns the names of those that ran."""
-        return [job.name for job in stages() if self.run(job, force=force)]
+        handover = Handover()
+        try:
+            return [job.name for job in stages() if self.run(job, force=force, handover=handover)]
+        finally:
+            handover.release()
 
     @property
     def rows(self) -> dict[str, int]:

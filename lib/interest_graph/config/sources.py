@@ -91,6 +91,8 @@ class SourceConfig(Section):
     encoding: str = "UTF-8"
     pattern: str = "combined"  # log only: common, combined, or a regular expression of named groups
     columns: dict[str, str]  # column of the suite -> column of the source; a.b: b in JSON object a
+    # reference: bronze keeps no records, clean reads the files again: for files that never change
+    bronze: Literal["keep", "reference"] = "keep"
     optional: list[str] = []  # mapped columns that may be absent from a file
     explode: str | None = Field(default=None, min_length=1)  # delimiter, if item_id is a list
     action: str | None = None  # action of all rows, for a source without such a column

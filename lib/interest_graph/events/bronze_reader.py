@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -35,21 +35,27 @@ def _read(files: Sequence[BronzeFile], work: MapWork, access: WorkerFiles) -> It
     for file in files:
         with access.open(file.path) as stream:
             for batch in pq.ParquetFile(stream).iter_batches(_ROWS):
-                yield from _by_source(pa.Table.from_batches([batch]), file.batch, work)
+                for name, rows in _by_source(pa.Table.from_batches([batch]), work.sources):
+                    yield Received(name, file.batch, rows)
 
 
 def map_bronze_rows(
     batches: Iterable[pa.RecordBatch], task: str, *, work: MapWork
 ) -> Iterator[pa.RecordBatch]:
     """The same of rows that Spark reads, with the column batch_id."""
-    yield from map_records(_received(batches, work), work, task)
+    parts = by_batch_and_source(batches, work.sources)
+    yield from map_records((Received(name, *rest) for name, *rest in parts), work, task)
 
 
-def _received(batches: Iterable[pa.RecordBatch], work: MapWork) -> Iterator[Received]:
+def by_batch_and_source(
+    batches: Iterable[pa.RecordBatch], sources: Collection[str]
+) -> Iterator[tuple[str, str, pa.Table]]:
+    """source, batch and their rows, of these sources, in tables of the size that kernels like."""
     for rows in _joined(batches):
         for batch in pc.unique(rows["batch_id"]).to_pylist():
-            some = rows.filter(pc.equal(rows["batch_id"], batch))
-            yield from _by_source(some.drop_columns(["batch_id"]), batch, work)
+            some = rows.filter(pc.equal(rows["batch_id"], batch)).drop_columns(["batch_id"])
+            for name, those in _by_source(some, sources):
+                yield name, batch, those
 
 
 def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -64,10 +70,10 @@ def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held).combine_chunks()
 
 
-def _by_source(rows: pa.Table, batch: str, work: MapWork) -> Iterator[Received]:
-    """The rows of each source that this work cleans."""
+def _by_source(rows: pa.Table, sources: Collection[str]) -> Iterator[tuple[str, pa.Table]]:
+    """The rows of each of these sources."""
     names = pc.unique(rows["source"]).to_pylist()
     for name in names:
-        if name in work.sources:
+        if name in sources:
             some = rows if len(names) == 1 else rows.filter(pc.equal(rows["source"], name))
-            yield Received(name, batch, some)
+            yield name, some

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
@@ -16,7 +16,7 @@ from interest_graph import tables
 from interest_graph.config import CleanConfig, Settings
 from interest_graph.config.sources import EVENT_COLUMNS
 from interest_graph.contract import parse_ddl
-from interest_graph.events import task_rows
+from interest_graph.events import spark_rules, task_rows
 from interest_graph.events.bronze_reader import map_bronze_rows
 from interest_graph.events.kernel_frames import mapped, table_rows
 from interest_graph.events.map_task import QUARANTINE, MapWork
@@ -24,6 +24,8 @@ from interest_graph.events.reduce_task import INTERACTIONS, ReduceWork, reduce_r
 from interest_graph.partition_keys import keys_of_partitions
 
 _COUNTS = "name STRING, n BIGINT"
+_EVENTS_PER_PART = 700_000  # a worker holds some 400 bytes for each event of a part
+_FEW_EVENTS = 100_000  # one part: another task would cost more than it saves
 
 
 class CleanedRecords(NamedTuple):
@@ -39,18 +41,18 @@ class CleanedRecords(NamedTuple):
 
 
 def clean_records(
-    records: DataFrame, settings: Settings, as_of: datetime, *, n_parts: int = 0
+    records: DataFrame, settings: Settings, as_of: datetime, *, parts: int = 0
 ) -> CleanedRecords:
     """Clean records as the clean job does, in memory: type, refuse, deduplicate, find sessions.
 
     records: `source`, a configured source of events, and as texts the columns that the source maps
     (user_id, item_id ...); payload, is_readable, file, position and batch_id if there are any.
-    n_parts: of users, cleaned at once by a worker; by default as many as Spark has shuffle
+    parts: of users, cleaned at once by a worker; by default as many as Spark has shuffle
     partitions. Minimum support and merged items, which need all records, are the job's alone.
     """
     spark = records.sparkSession
-    parts = n_parts or int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
-    rows = map_frame(records, map_work(settings, as_of, n_parts=parts))
+    parts = parts or int(spark.conf.get("spark.sql.shuffle.partitions") or 1)
+    rows = map_frame(records, map_work(settings, as_of, parts=parts))
     reduce = ReduceWork(settings.clean, None, "day", {})
     cleaned = reduced_frame(rows, parts, reduce)
     return CleanedRecords(
@@ -66,20 +68,28 @@ def accepted_values(records: DataFrame, settings: Settings, as_of: datetime) -> 
     records: as for `clean_records`.
     """
     uncapped = settings.clean.model_copy(update={"value_caps": {}, "fitted_caps": {}})
-    work = map_work(settings, as_of, n_parts=1, clean=uncapped)
+    work = map_work(settings, as_of, parts=1, clean=uncapped)
     schema: StructType = parse_ddl("action STRING, value DOUBLE")
     return table_rows(map_frame(records, work), task_rows.EVENTS, schema)
 
 
+def n_parts(spark: SparkSession, n_events: int) -> int:
+    """Into how many parts of users so many events are divided."""
+    if n_events < _FEW_EVENTS:
+        return 1
+    slots: int = spark.sparkContext.defaultParallelism
+    return max(slots, -(-n_events // _EVENTS_PER_PART))
+
+
 def map_work(
-    settings: Settings, as_of: datetime, *, n_parts: int, clean: CleanConfig | None = None
+    settings: Settings, as_of: datetime, *, parts: int, clean: CleanConfig | None = None
 ) -> MapWork:
     """What tasks that judge records know; refused ones go out as rows."""
     return MapWork(
         sources={source.name: source for source in settings.event_sources},
         clean=clean or settings.clean,
         as_of=as_of,
-        keys=tuple(keys_of_partitions(n_parts)),
+        keys=tuple(keys_of_partitions(parts)),
         quarantine=None,
     )
 
@@ -96,13 +106,15 @@ def map_frame(records: DataFrame, work: MapWork) -> DataFrame:
     }
     absent = {name: value for name, value in filled.items() if name not in records.columns}
     chosen = records.withColumns(absent).select("source", *filled)
+    if spark_rules.places_of(work.clean):
+        return spark_rules.map_judged(chosen, work)
     return mapped(chosen, partial(map_bronze_rows, work=work))
 
 
-def reduced_frame(rows: DataFrame, n_parts: int, work: ReduceWork) -> DataFrame:
+def reduced_frame(rows: DataFrame, parts: int, work: ReduceWork) -> DataFrame:
     """Task rows of facts from task rows of events."""
     # The only shuffle, of packed parts: a row holds the users of a part from one piece of a file.
-    by_part = rows.repartition(n_parts, "part")
+    by_part = rows.repartition(parts, "part")
     return mapped(by_part, partial(reduce_rows, work=work))
 
 

@@ -27,13 +27,13 @@ class IngestWork:
     """What every task knows; picklable.
 
     bronze: where records are written, None: they go out as rows; clean: what is done with them
-    next, None: nothing; keeps: whether bronze keeps records at all.
+    next, None: nothing; unkept: sources whose records bronze does not keep.
     """
 
     batch: str
     bronze: TableFiles | None
     clean: MapWork | None = None
-    keeps: bool = True
+    unkept: frozenset[str] = frozenset()
 
 
 def take_in(
@@ -51,7 +51,7 @@ def take_in(
         for source, file, records in read:
             rows = as_bronze(records, source, file)
             counted[file] += rows.num_rows
-            if work.keeps:
+            if source not in work.unkept:
                 waiting.extend(_put_out(rows, work.batch, writer))
             yield Received(source, work.batch, rows)
 
@@ -67,6 +67,14 @@ def take_in(
     if writer is not None:
         told[BRONZE] = files_as_json(writer.close())
     yield task_rows.summary(told, 0)
+
+
+def map_read(
+    read: Iterable[tuple[str, str, pa.Table]], task: str, *, work: MapWork, batch: str
+) -> Iterator[pa.RecordBatch]:
+    """The task rows of `map_records` for records read from files, without bronze."""
+    received = (Received(s, batch, as_bronze(records, s, file)) for s, file, records in read)
+    yield from map_records(received, work, task)
 
 
 def as_bronze(records: pa.Table, source: str, file: str) -> pa.Table:

@@ -27,11 +27,16 @@ _DAY = 86_400_000_000  # microseconds
 
 @dataclass(frozen=True)
 class Received:
-    """Records of one source and batch, with the column `file`."""
+    """Records of one source and batch, with the column `file`.
+
+    flags: by place in clean.rules, which records break the rules that Spark has judged; the records
+    are typed already then.
+    """
 
     source: str
     batch: str
     records: pa.Table
+    flags: Mapping[int, pa.BooleanArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,10 +108,8 @@ def map_records(
 def _judged(some: Received, work: MapWork, account: _Account) -> tuple[pa.Table, pa.Table | None]:
     """The accepted events, and the refused records of a new batch."""
     source, n = work.sources[some.source], some.records.num_rows
-    # By row numbers, since positions are unique within a file only.
-    place = some.records.schema.get_field_index("position")
-    numbered = some.records.set_column(place, "position", pa.array(np.arange(n)))
-    verdict = refuse(type_records(numbered, source), work.clean, source, work.as_of)
+    typed = some.records if some.flags else type_records(some.records, source)
+    verdict = refuse(typed, work.clean, source, work.as_of, some.flags)
     if work.days is not None:
         return _on_days(verdict.accepted, work.days), None
     account.n_records[some.batch] += n
@@ -125,13 +128,16 @@ def _on_days(events: pa.Table, days: tuple[int, ...]) -> pa.Table:
 
 
 def _with_origin(refused: pa.Table, some: Received) -> pa.Table | None:
-    """The refused rows with their source, file and position in place of the row number."""
+    """The refused rows with their source and file."""
     if not refused.num_rows:
         return None
-    origin = some.records.select(["file", "position"]).take(refused["position"])
-    source = pa.array([some.source] * refused.num_rows, pa.string())
-    told = {"source": source, "file": origin["file"], "position": origin["position"]}
-    return pa.table({**told, "reasons": refused["reasons"], "payload": refused["payload"]})
+    return pa.table(
+        {
+            "source": pa.array([some.source] * refused.num_rows, pa.string()),
+            "file": some.records["file"].take(refused["row"]),
+            **{name: refused[name] for name in ("position", "reasons", "payload")},
+        }
+    )
 
 
 def _put_out(refused: pa.Table, batch: str, writer: TableWriter | None) -> Iterator[pa.RecordBatch]:

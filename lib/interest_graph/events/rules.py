@@ -41,7 +41,8 @@ class Verdict:
     """What became of the records of a source.
 
     accepted: source, event_id, user_id, item_id, action, micros, value, and is_crawler where the
-    settings ask for it; refused: position, reasons, payload; counts: "reason.CODE" -> records,
+    settings ask for it; refused: row (place among the records), position,
+    reasons, payload; counts: "reason.CODE" -> records,
     warnings included, without zeros; days: int32, days since 1970 of accepted records, ascending;
     earliest_future: the earliest time in the future, in microseconds since 1970, None without any.
     """
@@ -129,6 +130,7 @@ def _refused(typed: pa.Table, rows: npt.NDArray[np.int64], reasons: dict[str, Fl
     records = typed.take(rows)
     return pa.table(
         {
+            "row": pa.array(rows),
             "position": records["position"],
             "reasons": _lists_of_reasons(rows, reasons),
             "payload": pa.array(_payloads(records), pa.string()),

@@ -143,6 +143,14 @@ def as_input_files(rows: Sequence[Row]) -> list[InputFile]:
     ]
 
 
+def require_unchanged(taken_in: Iterable[InputFile], listed: Iterable[InputFile]) -> None:
+    """Raise DataError for files that are not listed any more as they were taken in."""
+    lost = sorted(set(taken_in) - set(listed))
+    if lost:
+        problem = "files of a source with bronze: reference have changed or are gone"
+        raise DataError(problem, len(lost), [file.name for file in lost])
+
+
 def _refuse_changed(changed: Sequence[InputFile]) -> None:
     if changed:
         raise DataError(

@@ -39,6 +39,10 @@ def run(run: Run) -> None:
 def _records(run: Run) -> DataFrame:
     """The values of completely ingested batches' records that clean would accept, uncapped."""
     sources = run.settings.event_sources
+    for source in sources:
+        if source.bronze == "reference":
+            problem = "fit_caps reads bronze, which keeps no records of this source"
+            raise ConfigError(f"sources.{source.name}.bronze", problem)
     ledger = run.read(tables.FILES).where(F.col("status") == DONE)
     whole = ledger.select("batch_id").distinct()
     events = run.read(tables.EVENTS).where(F.col("source").isin([s.name for s in sources]))

@@ -10,6 +10,7 @@ work again, with the same result.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Observation
@@ -19,6 +20,7 @@ from interest_graph import tables
 from interest_graph.delta_state import sql_of
 from interest_graph.errors import ConflictError
 from interest_graph.events import min_support, task_rows
+from interest_graph.events.clean_records import n_parts
 from interest_graph.events.kernel_frames import large_rows, reader_errors, summaries, table_rows
 from interest_graph.events.map_task import QUARANTINE, MapWork
 from interest_graph.events.reduce_task import BOTS, INTERACTIONS
@@ -59,14 +61,10 @@ def run(run: Run) -> None:
 def _clean(
     run: Run, batches: clean_plan.Batches, aliases: DataFrame | None
 ) -> tuple[FirstPass, dict[str, int]]:
-    to = frames.targets(run)
-    parts = frames.n_parts(run, sum(batches.held.values()))
-    work = frames.map_work(run, parts, to.quarantine, aliases)
-    # Packed events, on disk: they are needed twice, to find the days and to make the facts.
-    new = frames.map_batches(run, batches.new, work).persist(StorageLevel.DISK_ONLY)
+    new, told, work = _packed(run, batches, aliases)
     try:
         with run.phase("refusing records"), reader_errors():
-            told = summaries(new)
+            told = told or summaries(new)
             refused = {"batch_id": list(batches.new), "kind": ["events"]}
             frames.write(run, QUARANTINE, told, new, refused)
         first_pass = first_pass_of(told, batches.new)
@@ -81,6 +79,20 @@ def _clean(
             return first_pass, _write_facts(run, events, work, region)
     finally:
         new.unpersist()
+
+
+def _packed(
+    run: Run, batches: clean_plan.Batches, aliases: DataFrame | None
+) -> tuple[DataFrame, list[dict[str, Any]], MapWork]:
+    """The new records packed by users' parts, what the tasks told if they ran, and their work."""
+    handed = None if run.handover is None else run.handover.take(batches.new)
+    if handed is not None:
+        return handed.rows, handed.told, handed.work
+    parts = n_parts(run.spark, sum(batches.held.values()))
+    work = frames.map_work(run, parts, frames.targets(run).quarantine, aliases)
+    # On disk: they are needed twice, to find the days and to make the facts.
+    rows = frames.map_batches(run, batches.new, work).persist(StorageLevel.DISK_ONLY)
+    return rows, [], work
 
 
 def _write_facts(

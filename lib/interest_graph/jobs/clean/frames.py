@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 
 from interest_graph import tables
 from interest_graph.contract import Table
@@ -17,16 +17,17 @@ from interest_graph.delta_state import Partitions, sql_of
 from interest_graph.events import clean_records, periods, task_rows
 from interest_graph.events.bronze_reader import BronzeFile, map_bronze_files
 from interest_graph.events.clean_records import reduced_frame
+from interest_graph.events.ingest_task import map_read
+from interest_graph.events.inspection import inspect_files, list_files
 from interest_graph.events.kernel_frames import table_rows, tasks_frame
 from interest_graph.events.map_task import QUARANTINE, MapWork
+from interest_graph.events.reading import Input, read_inputs
 from interest_graph.events.reduce_task import BOTS, INTERACTIONS, ReduceWork
+from interest_graph.events.sources import as_input_files, require_unchanged
+from interest_graph.events.spark_rules import places_of
 from interest_graph.events.work_plan import bytes_of_task, dealt
 from interest_graph.job import Run
 from interest_graph.table_files import TableFiles, files_of_json
-
-_EVENTS_PER_PART = 700_000  # a worker holds some 400 bytes for each event of a part
-_FEW_EVENTS = 100_000  # one part: another task would cost more than it saves
-
 
 TABLES: dict[str, Table] = {
     QUARANTINE: tables.QUARANTINE,
@@ -63,19 +64,11 @@ def targets(run: Run) -> Targets:
     )
 
 
-def n_parts(run: Run, n_events: int) -> int:
-    """Into how many parts of users so many events are divided."""
-    if n_events < _FEW_EVENTS:
-        return 1
-    slots: int = run.spark.sparkContext.defaultParallelism
-    return max(slots, -(-n_events // _EVENTS_PER_PART))
-
-
 def map_work(
     run: Run, parts: int, quarantine: TableFiles | None, aliases: DataFrame | None
 ) -> MapWork:
     """What the tasks that judge new records know."""
-    work = clean_records.map_work(run.settings, run.as_of, n_parts=parts)
+    work = clean_records.map_work(run.settings, run.as_of, parts=parts)
     if aliases is not None:
         found = pa.Table.from_pandas(aliases.toPandas(), preserve_index=False)
         work = replace(work, aliases=task_rows.to_bytes(found).to_pybytes())
@@ -85,13 +78,42 @@ def map_work(
 def map_batches(
     run: Run, batches: Collection[str], work: MapWork, days: Collection[date] | None = None
 ) -> DataFrame:
-    """Task rows of the batches' records in bronze; days: of records that are read again."""
+    """Task rows of the batches' records; days: of records that are read again."""
     if days is not None:
         work = replace(work, days=periods.as_numbers(days), quarantine=None)
+    rows = _of_bronze(run, batches, work)
+    for batch, inputs in _unkept_inputs(run, batches).items():
+        kernel = partial(map_read, work=work, batch=batch)
+        rows = rows.union(read_inputs(run.spark, inputs, kernel))
+    return rows
+
+
+def _unkept_inputs(run: Run, batches: Collection[str]) -> dict[str, list[Input]]:
+    """By batch the files whose records bronze does not keep.
+
+    Raises DataError for a file that has changed since or is gone.
+    """
+    sources = {s.name: s for s in run.settings.event_sources if s.bronze == "reference"}
+    if not sources:
+        return {}
+    ledger = [Row(**row) for row in run.store.read_rows(tables.FILES).to_pylist()]
+    found: dict[str, list[Input]] = {}
+    for batch in batches:
+        for name, source in sources.items():
+            mine = [row for row in ledger if (row.batch_id, row.source) == (batch, name)]
+            files = as_input_files(mine)
+            require_unchanged(files, list_files(run.spark, source))
+            layouts = inspect_files(run.spark, source, files)
+            if layouts:
+                found.setdefault(batch, []).append(Input(source, layouts))
+    return found
+
+
+def _of_bronze(run: Run, batches: Collection[str], work: MapWork) -> DataFrame:
     partitions = {"batch_id": batches}
     access = run.store.worker_files(tables.EVENTS)
     listed = run.store.live_files(tables.EVENTS, partitions)
-    if access is None or listed is None:
+    if access is None or listed is None or places_of(work.clean):
         records = run.store.read(tables.EVENTS).where(sql_of(partitions) or "true")
         return clean_records.map_frame(records, work)
     root = run.store.location(tables.EVENTS)

@@ -8,18 +8,26 @@ the files are marked as done. A run first finishes pending batches of earlier ru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError
+from interest_graph.events.clean_records import map_work, n_parts
 from interest_graph.events.inspection import inspect_files, list_files
+from interest_graph.events.map_task import MapWork
+from interest_graph.events.readers.compression import is_compressed
+from interest_graph.events.reading import Input
 from interest_graph.events.sources import InputFile, batch_id, plan_work, shape_of
+from interest_graph.events.spark_rules import places_of
 from interest_graph.job import Job, Run
 from interest_graph.jobs.ingest import batch_writer
-from interest_graph.jobs.ingest.reading import Input
 from interest_graph.session import interpreting
+
+_BYTES_OF_RECORD = 100  # of a log, about
+_EXPANSION = 8  # of compressed logs and table files
 
 
 def run(run: Run) -> None:
@@ -49,7 +57,10 @@ def _run(run: Run, sources: Mapping[str, SourceConfig]) -> None:
     if work.new:
         batch = batch_id(work.new, shapes)
         batches[batch] = batch_writer.claim(run, batch, work.new, known, shapes)
-    n_records = sum(_take_in(run, batch, held, inputs, shapes) for batch, held in batches.items())
+    clean = _work_of_clean(run, work.waiting)
+    n_records = sum(
+        _take_in(run, batch, held, inputs, shapes, clean) for batch, held in batches.items()
+    )
     run.count("records", n_records)
     run.count("files", len(listed))
     run.count("new_files", len(work.waiting))
@@ -72,6 +83,7 @@ def _take_in(
     files: Sequence[InputFile],
     inputs: Sequence[Input],
     shapes: Mapping[str, str],
+    clean: MapWork | None,
 ) -> int:
     """Take in the files of a batch; returns the number of event records."""
     mine = [part for some in inputs if (part := some.only(files)).layouts]
@@ -79,7 +91,7 @@ def _take_in(
     events = [part for part in mine if part.source.kind == "events"]
     if events:
         with run.phase("taking in records"):
-            n_rows |= batch_writer.write_events(run, batch, events)
+            n_rows |= batch_writer.write_events(run, batch, events, clean)
     n_records = sum(n_rows.values())
     for kind in batch_writer.ATTRIBUTES:
         parts = [part for part in mine if part.source.kind == kind]
@@ -88,6 +100,29 @@ def _take_in(
                 n_rows |= batch_writer.merge_attributes(run, kind, batch, parts)
     batch_writer.finish_batch(run, batch, files, n_rows, shapes)
     return n_records
+
+
+def _work_of_clean(run: Run, files: Sequence[InputFile]) -> MapWork | None:
+    """What the clean job would do with the records, where it is to follow and needs nothing else.
+
+    Fitted caps and merged items come from tables that are not there yet; rules of Spark need the
+    records in a frame.
+    """
+    clean = run.settings.clean
+    needs_more = clean.fitted_caps or clean.same_items or places_of(clean)
+    if run.handover is None or needs_more or not files:
+        return None
+    quarantine = run.store.files_of(tables.QUARANTINE, coded=("source", "file"))
+    if quarantine is None:
+        return None
+    n_bytes = sum(file.size_bytes * _expansion(file.path) for file in files)
+    n_events = n_bytes // _BYTES_OF_RECORD
+    work = map_work(run.settings, run.as_of, parts=n_parts(run.spark, n_events))
+    return replace(work, quarantine=quarantine)
+
+
+def _expansion(path: str) -> int:
+    return _EXPANSION if is_compressed(path) or path.endswith(".parquet") else 1
 
 
 JOB = Job(

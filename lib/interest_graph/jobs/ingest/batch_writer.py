@@ -25,9 +25,11 @@ from interest_graph.events.attributes import (
 )
 from interest_graph.events.ingest_task import BRONZE, IngestWork, take_in
 from interest_graph.events.kernel_frames import large_rows, reader_errors, summaries, table_rows
+from interest_graph.events.map_task import MapWork
+from interest_graph.events.reading import Input, read_inputs
 from interest_graph.events.sources import DONE, PENDING, InputFile
+from interest_graph.handover import Packed
 from interest_graph.job import Run
-from interest_graph.jobs.ingest.reading import Input, read_inputs
 from interest_graph.small_tables import rows_of
 from interest_graph.table_files import files_of_json
 
@@ -86,15 +88,19 @@ def forget(run: Run, sources: Iterable[str]) -> None:
         run.store.delete(tables.EVENTS, f"source IN ({names})")
 
 
-def write_events(run: Run, batch: str, inputs: Sequence[Input]) -> dict[str, int]:
+def write_events(
+    run: Run, batch: str, inputs: Sequence[Input], clean: MapWork | None = None
+) -> dict[str, int]:
     """Write the records of the batch to bronze.events, replacing what an earlier try wrote.
 
-    Returns the number of records by file. Raises DataError naming a file that is damaged.
+    clean: to hand the records over to the clean job. Returns the number of records by file. Raises
+    DataError naming a file that is damaged.
     """
     bronze = run.store.files_of(tables.EVENTS, coded=_CODED)
-    work = IngestWork(batch, bronze)
+    unkept = frozenset(i.source.name for i in inputs if i.source.bronze == "reference")
+    work = IngestWork(batch, bronze, clean, unkept)
     rows = read_inputs(run.spark, inputs, partial(take_in, work=work))
-    if bronze is None:
+    if bronze is None or clean is not None:
         rows = rows.persist(StorageLevel.DISK_ONLY)
     with reader_errors(), large_rows(run.spark):
         told = summaries(rows)
@@ -103,9 +109,12 @@ def write_events(run: Run, batch: str, inputs: Sequence[Input]) -> dict[str, int
             schema = tables.EVENTS.schema
             run.store.replace(tables.EVENTS, table_rows(rows, BRONZE, schema), sql_of(replaced))
         else:
-            files = [file for summary in told for file in summary[BRONZE]]
+            files = [file for summary in told for file in summary.get(BRONZE, [])]
             run.store.commit(tables.EVENTS, list(files_of_json(files)), replaced)
-    rows.unpersist()
+    if clean is not None and run.handover is not None:
+        run.handover.batches[batch] = Packed(rows, told, clean)
+    else:
+        rows.unpersist()
     return _counted(told, "ingest")
 
 
