@@ -1,4 +1,4 @@
-"""Every way from files to facts gives the same rows: in two jobs or one, by Spark's writer, again."""
+"""Every way from files to facts gives the same rows: one job or two, by Spark, or again."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ LOG = {
     "time": {"format": "epoch_s"},
 }
 CLEAN = {"retry_seconds": 10, "bots": {"events_per_minute": 30}}
-OF_FACTS = [column for column in ("event_id", "user_id", "item_id", "action", "event_ts", "value")]
-OF_FACTS += ["session_id", "dwell_seconds", "event_period"]
+OF_FACTS = [*COLUMNS, "event_ts", "value", "session_id", "dwell_seconds", "event_period"]
+OF_FACTS.remove("event_time")
 
 
 @pytest.fixture(scope="module")
