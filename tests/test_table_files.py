@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from operator import itemgetter
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from interest_graph import delta_commit, tables
 from interest_graph.contract import Table
+from interest_graph.small_tables import rows_of
 from interest_graph.table_files import NewFile, TableFiles, compact
 from interest_graph.worker_files import WorkerFiles, _s3_files, local_name
 
@@ -162,3 +166,76 @@ def test_s3_options_of_hadoop_become_those_of_pyarrow():
 
 def test_tables_say_which_columns_they_are_partitioned_by():
     assert tables.INTERACTIONS.partition_by == tables.BOTS.partition_by == ("event_period",)
+
+
+def test_a_commit_that_another_one_overtakes_is_made_anew_from_the_newer_rows(open_pipeline):
+    store, other = open_pipeline().store, open_pipeline().store
+    store.append_rows(DAYS, rows_of(DAYS, [("a", 1, "1")]))
+    seen = []
+
+    def change(held):
+        seen.append(len(held))
+        if len(seen) == 1:
+            other.append_rows(DAYS, rows_of(DAYS, [("b", 2, "2")]))
+        return pa.concat_tables([held, rows_of(DAYS, [("c", 3, "1")])])
+
+    store.edit_rows(DAYS, change)
+
+    assert seen == [1, 2]
+    assert sorted(row["name"] for row in store.read_rows(DAYS).to_pylist()) == ["a", "b", "c"]
+    assert store.read(DAYS).count() == 3
+
+
+def test_the_state_behind_a_checkpoint_is_that_which_spark_sees(open_pipeline):
+    store = open_pipeline().store
+    for n in range(23):
+        store.append_rows(DAYS, rows_of(DAYS, [(f"n{n}", n, str(n % 2))]))
+        if n == 9:
+            store.edit_rows(DAYS, lambda held: held.slice(0, 5))
+    log = Path(store.location(DAYS)) / "_delta_log"
+    assert [file.name for file in log.glob("*.checkpoint.parquet")]
+    for file in sorted(log.glob("*.json"))[:15]:
+        file.unlink()  # as the clean-up of the log does
+
+    found = store.read_rows(DAYS).to_pylist()
+
+    key = itemgetter("n")
+    expected = [row.asDict() for row in store.read(DAYS).collect()]
+    assert sorted(found, key=key) == sorted(expected, key=key)
+    assert len(found) == 5 + 13
+    assert store.columns(DAYS) == ("name", "n", "day")
+
+
+def test_a_table_with_later_features_is_left_to_spark(open_pipeline):
+    store = open_pipeline().store
+    store.append_rows(DAYS, rows_of(DAYS, [("a", 1, "1"), ("b", 2, "1")]))
+    table = f"delta.`{store.location(DAYS)}`"
+    vectors = "'delta.enableDeletionVectors' = 'true'"
+    store.spark.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ({vectors})")
+
+    assert store.files_of(DAYS) is store.live_files(DAYS, {}) is None
+    store.edit_rows(DAYS, lambda held: held.filter(pc.equal(held["name"], "b")))
+    store.append_rows(DAYS, rows_of(DAYS, [("c", None, "2")]))
+
+    assert sorted(map(tuple, store.read(DAYS).collect())) == [("b", 2, "1"), ("c", None, "2")]
+    assert sorted(row["name"] for row in store.read_rows(DAYS).to_pylist()) == ["b", "c"]
+
+
+def test_maps_and_times_come_back_as_they_were_written(open_pipeline):
+    kept = Table(
+        name="ops.kept",
+        columns="name STRING NOT NULL, at TIMESTAMP, counts MAP<STRING, BIGINT>, days ARRAY<DATE>",
+        key=("name",),
+        writer="clean",
+        comment="For tests",
+    )
+    store = open_pipeline().store
+    moment, day = datetime(2024, 5, 1, 10, 0, 0, 123456, tzinfo=UTC), date(2024, 5, 1)
+
+    store.append_rows(kept, rows_of(kept, [("a", moment, {"x": 1}, [day]), ("b", None, {}, [])]))
+
+    first, second = sorted(store.read(kept).collect())
+    assert first.at.astimezone(UTC) == moment
+    assert (first.counts, first.days) == ({"x": 1}, [day])
+    assert (second.at, second.counts, second.days) == (None, {}, [])
+    assert store.read_rows(kept)["at"].to_pylist() == [moment, None]

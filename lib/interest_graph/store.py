@@ -169,6 +169,8 @@ class Store:
         if access is None:
             return None
         self.create(table)  # Delta makes no table in a folder that holds files
+        if read_state(self.spark, self.location(table)) is None:
+            return None  # somebody gave the table features that only Spark knows
         name = (self.run_id or "session")[:12]
         return TableFiles(self.location(table), access, name, coded, ranged)
 
