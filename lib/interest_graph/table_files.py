@@ -136,20 +136,24 @@ class _OpenFile:
 
 def compact(rows: pa.Table) -> pa.Table:
     """The rows with dictionaries of the values that occur: Parquet writes whole dictionaries."""
-    return pa.table({name: _compact(rows[name]) for name in rows.column_names})
+    columns = {}
+    for name in rows.column_names:
+        is_coded = pa.types.is_dictionary(rows[name].type)
+        columns[name] = compacted(rows[name].combine_chunks()) if is_coded else rows[name]
+    return pa.table(columns)
 
 
-def _compact(column: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    if not pa.types.is_dictionary(column.type):
+def compacted(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The column without the values of its dictionary that no row has."""
+    is_null = column.indices.is_null().to_numpy(zero_copy_only=False)
+    codes = column.indices.fill_null(0).to_numpy(zero_copy_only=False)
+    is_used = np.zeros(len(column.dictionary), bool)
+    is_used[codes[~is_null]] = True
+    if is_used.all():
         return column
-    coded = column.combine_chunks()
-    is_null = coded.indices.is_null().to_numpy(zero_copy_only=False)
-    codes = coded.indices.fill_null(0).to_numpy(zero_copy_only=False)
-    used = np.zeros(len(coded.dictionary), dtype=bool)
-    used[codes[~is_null]] = True
-    moved = (np.cumsum(used) - 1).astype(np.int32)
-    indices = pa.array(moved[codes] if len(moved) else codes, pa.int32(), mask=is_null)
-    values = coded.dictionary.take(pa.array(np.flatnonzero(used)))
+    places = (np.cumsum(is_used) - 1).astype(np.int32)
+    indices = pa.array(places[codes] if len(places) else codes, pa.int32(), mask=is_null)
+    values = column.dictionary.take(pa.array(np.flatnonzero(is_used)))
     return pa.DictionaryArray.from_arrays(indices, values)
 
 

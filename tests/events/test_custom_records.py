@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from datetime import datetime
 
 import pyarrow as pa
 import pytest
-import zstandard
 
 from interest_graph.errors import DataError
 from interest_graph.events import custom_records
-from interest_graph.events.custom_records import column_names, decompressed, to_records
+from interest_graph.events.custom_records import column_names, to_records
 
 COLUMNS = {"user_id": "u", "item_id": "i"}
 
@@ -88,11 +86,3 @@ def test_columns_are_those_of_the_first_readable_records():
 def test_a_file_of_which_nothing_can_be_read_is_refused():
     with pytest.raises(DataError, match="none of its records can be read"):
         column_names(["raw", "raw"])
-
-
-def test_compressed_files_are_decompressed_by_their_ending():
-    frames = zstandard.compress(b"one ") + zstandard.compress(b"two")
-
-    assert decompressed("a.gz", gzip.compress(b"text")) == b"text"
-    assert decompressed("a.zst", frames) == b"one two"
-    assert decompressed("a.pipes", b"text") == b"text"

@@ -7,14 +7,11 @@ once as a pyarrow Table.
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import zstandard
 
 from interest_graph.errors import DataError
 
@@ -65,17 +62,6 @@ def column_names(found: Iterable[Record | pa.Table]) -> list[str]:
     if record is not None and n_read == 0:
         raise DataError("none of its records can be read")
     return list(names)
-
-
-def decompressed(path: str, content: bytes) -> bytes:
-    """Decompress the content if the path ends in .gz or .zst, else return it unchanged."""
-    if path.endswith(".gz"):
-        return gzip.decompress(content)
-    if path.endswith(".zst"):
-        packed = io.BytesIO(content)
-        stream = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
-        return bytes(stream.read())
-    return content
 
 
 def _pieces(found: Iterable[Record | pa.Table]) -> Iterator[pa.Table | list[Record]]:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interest_graph.events.facts.codes import (
-    compacted,
     encoded,
     in_longer_runs,
     order_by,
@@ -72,8 +71,10 @@ def test_null_has_no_code_and_the_last_rank(column):
     assert ranks(pa.chunked_array([column])).tolist() == [1, 2, 0, 1]
 
 
-def test_compacted_dictionaries_hold_what_is_used():
-    column = compacted(np.array([3, 1, 3]), pa.array(["a", "b", "c", "d"]))
+def test_a_column_of_some_rows_holds_their_texts_alone():
+    coded = ranked(pa.chunked_array([pa.array(["d", "b", "a", "c"])]), "user_id")
+
+    column = coded.column(np.array([0, 1, 0]))
 
     assert column.dictionary.to_pylist() == ["b", "d"]
     assert column.to_pylist() == ["d", "b", "d"]

@@ -1,4 +1,4 @@
-"""Parts of users, and tables as bytes."""
+"""Parts of users."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interest_graph.events.facts import from_blobs, split_by_user, to_blob
+from interest_graph.events.facts import split_by_user
 from interest_graph.events.facts.parts import hash_texts
 
 
@@ -83,22 +83,3 @@ def test_hashes_spread_users_evenly_and_do_not_collide():
     assert len(np.unique(hashes)) == len(texts)
     assert abs(sizes / len(texts) * 16 - 1).max() < 0.05
     assert (hash_texts(texts.slice(59_990, 20)) == hashes[59_990:60_010]).all()
-
-
-def test_tables_survive_as_bytes(events):
-    app, log = events((0, {"source": "app"})), events((1,), (2,))
-
-    joined = from_blobs([to_blob(app), to_blob(log.drop_columns(["is_crawler"]))])
-
-    assert joined.to_pylist() == [
-        *app.to_pylist(),
-        *[{**row, "is_crawler": None} for row in log.to_pylist()],
-    ]
-    dictionaries = {str(chunk.dictionary.to_pylist()) for chunk in joined["source"].chunks}
-    assert dictionaries == {"['app', 'log']"}
-
-
-def test_bytes_of_a_slice_are_those_of_its_rows(events):
-    table = scattered(events, 90)
-
-    assert len(to_blob(table.slice(100, 5))) < len(to_blob(table)) / 3

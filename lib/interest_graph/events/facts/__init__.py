@@ -3,20 +3,8 @@
 All functions expect every event of a user in one table, so that parts of users are independent.
 """
 
-from interest_graph.events.facts.cleaning import BYTES_PER_EVENT, Cleaned, clean_part
+from interest_graph.events.facts.cleaning import Cleaned, clean_part
 from interest_graph.events.facts.items import with_canonical_items
-from interest_graph.events.facts.parts import from_blobs, split_by_user, to_blob
-from interest_graph.events.facts.summary import digest_of, item_counts, user_counts
+from interest_graph.events.facts.parts import split_by_user
 
-__all__ = [
-    "BYTES_PER_EVENT",
-    "Cleaned",
-    "clean_part",
-    "digest_of",
-    "from_blobs",
-    "item_counts",
-    "split_by_user",
-    "to_blob",
-    "user_counts",
-    "with_canonical_items",
-]
+__all__ = ["Cleaned", "clean_part", "split_by_user", "with_canonical_items"]

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interest_graph.errors import DataError
+from interest_graph.table_files import compacted
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
@@ -32,7 +33,7 @@ class Coded:
 
     def column(self, rows: npt.NDArray[Any]) -> pa.DictionaryArray:
         """The texts of these rows; its dictionary holds no others."""
-        return compacted(self.codes[rows], self.texts)
+        return compacted(pa.DictionaryArray.from_arrays(pa.array(self.codes[rows]), self.texts))
 
 
 def ranked(column: pa.ChunkedArray, name: str) -> Coded:
@@ -61,20 +62,6 @@ def encoded(column: pa.ChunkedArray) -> tuple[Codes, pa.StringArray]:
     # Joins and casts leave dictionaries with an entry twice, or with null as an entry.
     translation, texts = encoded(pa.chunked_array([dictionary]))
     return np.append(translation, np.int32(-1))[indices], texts
-
-
-def compacted(codes: npt.NDArray[Any], texts: pa.Array) -> pa.DictionaryArray:
-    """A dictionary column of texts[codes] without the texts that no code uses.
-
-    Parquet and IPC write the whole dictionary of a column, however few rows use it.
-    """
-    is_used = np.zeros(len(texts), bool)
-    is_used[codes] = True
-    if is_used.all():
-        return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), texts)
-    places = (np.cumsum(is_used) - 1).astype(np.int32)
-    used = texts.take(pa.array(np.flatnonzero(is_used)))
-    return pa.DictionaryArray.from_arrays(pa.array(places[codes]), used)
 
 
 def order_by(*keys: npt.NDArray[Any]) -> Ints:

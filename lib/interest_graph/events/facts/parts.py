@@ -1,8 +1,6 @@
-"""Events divided by user, and as bytes to send between processes."""
+"""Events divided by user."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -45,25 +43,6 @@ def hash_texts(texts: pa.StringArray) -> npt.NDArray[np.uint64]:
         for start in range(0, len(texts), _USERS_AT_ONCE)
     ]
     return np.concatenate([np.empty(0, np.uint64), *pieces])
-
-
-def to_blob(events: pa.Table) -> bytes:
-    """The table as an Arrow stream, compressed by LZ4."""
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.ipc.new_stream(sink, events.schema, options=options) as writer:
-        writer.write_table(events)
-    blob: bytes = sink.getvalue().to_pybytes()
-    return blob
-
-
-def from_blobs(blobs: Sequence[bytes]) -> pa.Table:
-    """The rows of all blobs, of which there is one at least; dictionaries are made one.
-
-    A column that only some have is null in the rows of the others.
-    """
-    tables = [pa.ipc.open_stream(pa.py_buffer(blob)).read_all() for blob in blobs]
-    return pa.concat_tables(tables, promote_options="default").unify_dictionaries()
 
 
 def _hash_piece(texts: pa.StringArray) -> npt.NDArray[np.uint64]:
