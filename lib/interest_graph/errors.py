@@ -51,7 +51,7 @@ class DataError(InterestGraphError):
     def __init__(self, what: str, count: int | None = None, samples: Sequence[object] = ()) -> None:
         rows = f" ({count} rows)" if count is not None else ""
         keys = f"; for example {', '.join(map(str, samples[:5]))}" if samples else ""
-        super().__init__(f"{what}{rows}{keys}")
+        super().__init__(_printable(f"{what}{rows}{keys}"))
         self.count, self.samples = count, list(samples[:5])
 
 
@@ -75,6 +75,14 @@ class TrainingError(InterestGraphError):
     def __init__(self, what: str, shard_id: int | None = None) -> None:
         super().__init__(what if shard_id is None else f"shard {shard_id}: {what}")
         self.shard_id = shard_id
+
+
+def _printable(text: str) -> str:
+    r"""The text on one line, line breaks and control characters as \n or \x1b: data holds any."""
+    if text.isprintable():
+        return text
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(escaped)
 
 
 # What ends a Python traceback: the error and its message.

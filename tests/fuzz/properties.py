@@ -1,0 +1,259 @@
+"""What must hold for the bytes of any file, however damaged: checked from outside the readers.
+
+Every check raises AssertionError with one line. Records that are read are followed to the end:
+typed, refused or accepted, cleaned; or shaped, for attributes.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+from unittest.mock import patch
+
+import pyarrow as pa
+
+from interest_graph.config import CleanConfig, SourceConfig
+from interest_graph.errors import ConfigError, DataError
+from interest_graph.events.attribute_rows import shape_rows
+from interest_graph.events.facts import clean_part
+from interest_graph.events.readers import Split, inspect_file, is_splittable, read_split
+from interest_graph.events.readers.csv_dialect import dialect_of
+from interest_graph.events.readers.source_bytes import windows
+from interest_graph.events.records import Layout, readable, schema_of
+from interest_graph.events.rules import refuse
+from interest_graph.events.typed_records import type_records
+from tests.fuzz.formats import Fuzzed
+
+AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
+CLEAN = CleanConfig(bots={}, value_caps={"view": 100.0})
+BOM, BLANK = b"\xef\xbb\xbf", b" \t\v\f\r\n"
+# Besides records there may be these bytes only.
+BETWEEN = {"json": BLANK + b"[],", "csv": BLANK, "log": BLANK}
+READERS = "interest_graph.events.readers"
+Record = dict[str, Any]
+
+
+def check(fuzzed: Fuzzed, content: bytes, rng: random.Random) -> str:
+    """Read the file in every way and compare: "read", "blank" or "refused" is what became of it."""
+    with _giving_up(fuzzed.give_up):
+        try:
+            layout = inspect_file(fuzzed.path, fuzzed.source, _opener(content))
+            records = None if layout is None else _read(fuzzed, content, layout)
+        except (DataError, ConfigError) as error:
+            _require_plain(error, fuzzed)
+            return "refused"
+        if layout is None or records is None:
+            assert not _text(fuzzed, content).replace(BOM, b"").strip(BLANK), "not blank"
+            return "blank"
+        if fuzzed.source.format in BETWEEN:
+            _require_conserved(fuzzed, _text(fuzzed, content), layout, rng)
+            _require_same_in_pieces(fuzzed, content, layout, records, rng)
+        _require_sound(records, fuzzed.source)
+        _require_accounted(records, fuzzed.source)
+    return "read"
+
+
+@contextmanager
+def _giving_up(size: int | None) -> Iterator[None]:
+    """Make the readers give up what stays open after so many bytes."""
+    places = ("csv_dialect.MAX_OPEN_BYTES", "csv_tokens.MAX_OPEN_BYTES", "json_records._GIVEN_UP")
+    with ExitStack() as stack:
+        for place in places if size is not None else ():
+            stack.enter_context(patch(f"{READERS}.{place}", size))
+        yield
+
+
+class _Slow(io.BytesIO):
+    """A file that gives a few bytes at a time."""
+
+    def __init__(self, content: bytes, at_once: int) -> None:
+        super().__init__(content)
+        self._at_once = at_once
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(self._at_once if size is None or size < 0 else min(size, self._at_once))
+
+
+def _opener(content: bytes, at_once: int | None = None) -> Any:
+    return lambda _: io.BytesIO(content) if at_once is None else _Slow(content, at_once)
+
+
+def _split(fuzzed: Fuzzed, *limits: int) -> Split:
+    return Split(fuzzed.source.name, fuzzed.path, *limits)
+
+
+def _read(fuzzed: Fuzzed, content: bytes, layout: Layout) -> pa.Table:
+    tables = read_split(_split(fuzzed), fuzzed.source, layout, _opener(content))
+    return pa.concat_tables([_empty(fuzzed.source), *tables])
+
+
+def _empty(source: SourceConfig) -> pa.Table:
+    return schema_of(source.columns).empty_table()
+
+
+def _text(fuzzed: Fuzzed, content: bytes) -> bytes:
+    """The file's text, decompressed and in UTF-8, in one piece."""
+    found = windows(_split(fuzzed), fuzzed.source, Layout(), _opener(content), lambda w, *_: len(w))
+    return b"".join(window for _, window in found)
+
+
+def _require_plain(error: Exception, fuzzed: Fuzzed) -> None:
+    """The message is one line, tells the file or the setting, and is no stack trace."""
+    text = str(error)
+    assert len(text.splitlines()) == 1, f"message of several lines: {text!r}"
+    assert text.isprintable() or isinstance(error, ConfigError), f"unprintable: {text!r}"
+    assert "Traceback" not in text and 'File "' not in text, f"stack trace: {text!r}"
+    named = f"source s: {fuzzed.path} " if isinstance(error, DataError) else "sources.s."
+    assert text.startswith(named), f"message without its file: {text!r}"
+    assert len(text) < 100_000
+
+
+def _require_conserved(fuzzed: Fuzzed, text: bytes, layout: Layout, rng: random.Random) -> None:
+    """Every byte is in exactly one record, or blank, a mark, punctuation of a list, or header."""
+    if fuzzed.source.encoding == "UTF-8" and not fuzzed.suffix:
+        # The same records, were their text part of a file: nothing lies outside of records.
+        assert fuzzed.pack(text) == text
+    whole = fuzzed.source.model_copy(update={"explode": None})
+    records = _by_windows(fuzzed, text, layout, whole, len(text) + 1)
+    at = 0
+    for number, record in enumerate(records):
+        start, end = record["position"], record["position"] + record["length"]
+        assert record["length"] > 0, f"record {number} is empty"
+        assert start >= at, f"record {number} starts within the one before"
+        _require_between(fuzzed.source, text[at:start], is_first=at == 0)
+        if not record["is_readable"]:
+            assert record["payload"] == readable(text[start:end]), f"raw text of record {number}"
+        at = end
+    _require_between(fuzzed.source, text[at:], is_first=at == 0)
+
+
+def _require_between(source: SourceConfig, gap: bytes, *, is_first: bool) -> None:
+    rest = gap
+    if is_first and source.format == "csv" and source.header:
+        rest = gap[_header_end(source, gap) :]
+    lost = rest.replace(BOM, b"").strip(BETWEEN[source.format])
+    assert not lost, f"in no record: {lost[:60]!r}"
+
+
+def _header_end(source: SourceConfig, text: bytes) -> int:
+    """Where the first line ends that is not blank, or the record that starts there."""
+    start = 0
+    while text[start:].startswith(BOM) or text[start : start + 1] in (b" ", b"\n", b"\r", b"\t"):
+        if text[start:].startswith(BOM):
+            start += len(BOM)
+            continue
+        stops = [n for n in (text.find(b"\n", start), text.find(b"\r", start)) if n >= 0]
+        end = min(stops, default=len(text))
+        if text[start:end].strip(BLANK) or source.delimiter.encode() in text[start:end]:
+            break
+        start = end + 1
+    stops = [n for n in (text.find(b"\n", start), text.find(b"\r", start)) if n >= 0]
+    return dialect_of(source).read(text, start, min(stops, default=len(text))).end
+
+
+def _by_windows(
+    fuzzed: Fuzzed,
+    text: bytes,
+    layout: Layout,
+    source: SourceConfig,
+    size: int,
+    at_once: int | None = None,
+) -> list[Record]:
+    """Records of the text as it stands, in windows of about this size."""
+    reader = import_module(f"{READERS}.{source.format}_records")
+    plain = source.model_copy(update={"encoding": "UTF-8"})
+    found = windows(
+        Split("s", "/fuzz/text"), plain, layout, _opener(text, at_once), reader.end_of_records, size
+    )
+    return [
+        record
+        for base, window in found
+        for record in reader.read_window(window, base, plain, layout).to_pylist()
+    ]
+
+
+def _require_same_in_pieces(
+    fuzzed: Fuzzed, content: bytes, layout: Layout, records: pa.Table, rng: random.Random
+) -> None:
+    """In windows of any size, and by ranges of bytes, the records are those of the whole file."""
+    source, text = fuzzed.source, _text(fuzzed, content)
+    whole = source.model_copy(update={"explode": None})
+    expected = _by_windows(fuzzed, text, layout, whole, len(text) + 1)
+    size, at_once = rng.randrange(1, 300), rng.randrange(1, 200)
+    _require_equal(
+        _by_windows(fuzzed, text, layout, whole, size, at_once), expected, f"windows of {size}"
+    )
+    slowly = windows(
+        _split(fuzzed), source, layout, _opener(content, at_once), lambda w, *_: len(w), 1
+    )
+    assert b"".join(window for _, window in slowly) == text, f"text in pieces of {at_once}"
+    if is_splittable(fuzzed.path, source) and not layout.is_whole and content:
+        _require_equal(_by_ranges(fuzzed, content, layout, rng), records.to_pylist(), "ranges")
+
+
+def _by_ranges(
+    fuzzed: Fuzzed, content: bytes, layout: Layout, rng: random.Random
+) -> list[Record]:
+    first, step = 0, rng.choice((1, 1, 7, 40, 200))
+    if fuzzed.source.header and fuzzed.source.format == "csv":
+        first = _header_end(fuzzed.source, content)  # the first range has the whole header
+    starts = [0, *range(first + step, len(content), step)]
+    ends = [*starts[1:], len(content)]
+    return [
+        record
+        for start, end in zip(starts, ends, strict=True)
+        for table in read_split(
+            _split(fuzzed, start, end - start), fuzzed.source, layout, _opener(content)
+        )
+        for record in table.to_pylist()
+    ]
+
+
+def _require_equal(found: list[Record], expected: list[Record], how: str) -> None:
+    if found == expected:
+        return
+    pairs = zip(found, expected, strict=False)
+    place = next((n for n, (one, other) in enumerate(pairs) if one != other), -1)
+    raise AssertionError(
+        f"by {how}: {len(found)} records of {len(expected)}, other from {place} on: "
+        f"{found[place : place + 1]} instead of {expected[place : place + 1]}"
+    )
+
+
+def _require_sound(records: pa.Table, source: SourceConfig) -> None:
+    """The schema is that of records, texts are UTF-8, and refused records have nothing but text."""
+    records.validate(full=True)
+    assert records.schema.equals(schema_of(source.columns)), "schema"
+    refused = records.filter(pa.compute.invert(records["is_readable"]))
+    assert refused["payload"].null_count == 0, "a refused record without its text"
+    values = [refused[name] for name in source.columns]
+    assert all(value.null_count == len(refused) for value in values), "values of a refused record"
+    positions = records["position"].to_pylist()
+    assert source.explode or positions == sorted(set(positions)), "positions do not ascend"
+
+
+def _require_accounted(records: pa.Table, source: SourceConfig) -> None:
+    """No record gets lost on its way to facts or rows, or counts twice."""
+    if source.kind != "events":
+        shaped = shape_rows(records, source)
+        assert len(shaped.rows) + len(shaped.refused) == len(records), "rows + refused"
+        shaped.rows.validate(full=True)
+        return
+    typed = type_records(records, source)
+    assert len(typed) == len(records), "typed"
+    verdict = refuse(typed, CLEAN, source, AS_OF)
+    assert len(verdict.accepted) + len(verdict.refused) == len(records), "accepted + refused"
+    n_unreadable = len(records) - pa.compute.sum(records["is_readable"]).as_py() if records else 0
+    assert verdict.counts.get("reason.unreadable", 0) == n_unreadable, "unreadable"
+    verdict.refused.validate(full=True)
+    if len(verdict.accepted):
+        cleaned = clean_part(verdict.accepted, CLEAN, None)
+        dropped = {k: n for k, n in cleaned.counts.items() if k not in ("accepted", "kept")}
+        assert cleaned.counts["accepted"] == len(verdict.accepted), "accepted"
+        assert cleaned.counts["kept"] + sum(dropped.values()) == len(verdict.accepted), "kept"
+        cleaned.facts.validate(full=True)
