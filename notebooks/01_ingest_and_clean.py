@@ -98,7 +98,8 @@ Path(folder, "walk.yaml").write_text(settings)
 # MAGIC ## Ingest
 # MAGIC A `Pipeline` has the settings, the Spark session, the tables, and the as-of time, after
 # MAGIC which nothing is seen. A second run of `ingest` would take in nothing, because
-# MAGIC `bronze.files` lists the files that were taken in.
+# MAGIC `bronze.files` lists the files that were taken in. Of each record bronze has the texts as
+# MAGIC received, and the position in its file: the byte at which it begins.
 
 # COMMAND ----------
 
@@ -117,7 +118,8 @@ display(pipeline.read(tables.EVENTS).select("position", "user_id", "item_id", "a
 # MAGIC %md
 # MAGIC ## Clean
 # MAGIC Every record becomes a fact, or is counted as a duplicate, or is kept in
-# MAGIC `silver.quarantine` with the reasons why it was refused.
+# MAGIC `silver.quarantine` with the reasons why it was refused. The line that is no JSON has the
+# MAGIC reason `unreadable`, and its text.
 
 # COMMAND ----------
 

@@ -16,7 +16,7 @@ from interest_graph import delta_commit, tables
 from interest_graph.contract import Table
 from interest_graph.small_tables import rows_of
 from interest_graph.table_files import NewFile, TableFiles, compact
-from interest_graph.worker_files import WorkerFiles, _s3_files, local_name
+from interest_graph.worker_files import WorkerFiles, _s3_files, _s3_setting, local_name
 
 DAYS = Table(
     name="silver.days",
@@ -162,6 +162,14 @@ def test_s3_options_of_hadoop_become_those_of_pyarrow():
     assert "k" not in repr(files).replace("WorkerFiles", "")
     assert _s3_files({**given, "aws.credentials.provider": "com.example.Own"}, "lake") is None
     assert _s3_files({**given, "encryption.algorithm": "SSE-KMS"}, "lake") is None
+
+
+def test_what_is_set_for_a_bucket_goes_before_what_is_set_for_all():
+    conf = {"fs.s3a.endpoint": "all", "fs.s3a.bucket.lake.endpoint": "lake's"}
+
+    assert _s3_setting(conf, "lake", "endpoint") == "lake's"
+    assert _s3_setting(conf, "raw", "endpoint") == "all"
+    assert _s3_setting(conf, "raw", "access.key") is None
 
 
 def test_tables_say_which_columns_they_are_partitioned_by():

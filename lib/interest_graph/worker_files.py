@@ -75,7 +75,7 @@ def worker_files(spark: SparkSession, path: str) -> WorkerFiles | None:
         return WorkerFiles()
     if scheme in _S3:
         bucket = str(place.toUri().getHost() or "")
-        return _s3_files({key: conf.get(f"fs.s3a.{key}") for key in _S3_KEYS}, bucket)
+        return _s3_files({key: _s3_setting(conf, bucket, key) for key in _S3_KEYS}, bucket)
     return None
 
 
@@ -91,6 +91,13 @@ _S3_KEYS = (
     "server-side-encryption-algorithm",
     "encryption.algorithm",
 )
+
+
+def _s3_setting(conf: Any, bucket: str, key: str) -> str | None:
+    """The value of a setting; what is set for the bucket alone goes before what is set for all."""
+    own: str | None = conf.get(f"fs.s3a.bucket.{bucket}.{key}")
+    common: str | None = conf.get(f"fs.s3a.{key}")
+    return own or common
 
 
 def _s3_files(given: Mapping[str, str | None], bucket: str) -> WorkerFiles | None:
