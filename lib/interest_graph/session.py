@@ -59,7 +59,6 @@ _INTERPRETED = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
-_QUIET_LOG = f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}"
 
 
 def open_session(
@@ -220,8 +219,13 @@ def _defaults(master: str) -> dict[str, str]:
         # On a local disk Hadoop starts ten processes (chmod, readlink) for each checksum file.
         "spark.databricks.delta.writeChecksumFile.enabled": "false",
         "spark.ui.enabled": "false",
-        "spark.driver.extraJavaOptions": f"{_QUIET_LOG} {_collector()}".rstrip(),
+        "spark.driver.extraJavaOptions": f"{_quiet_log()} {_collector()}".rstrip(),
     }
+
+
+def _quiet_log() -> str:
+    file = Path(__file__).resolve().with_name("log4j2.properties")
+    return f"-Dlog4j2.configurationFile={file.as_uri()}"
 
 
 def _collector() -> str:

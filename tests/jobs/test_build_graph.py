@@ -43,6 +43,7 @@ def pipeline(open_pipeline, spark):
             "view",
             NOON + timedelta(minutes=n),
             date(2024, 1, 20),
+            "2024-01",
             None,
             "s",
             None,

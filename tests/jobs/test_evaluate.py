@@ -36,7 +36,7 @@ def write_interactions(pipeline, pairs):
     for number, (user, item) in enumerate(pairs):
         moment = START + timedelta(minutes=number)
         own = {"event_id": str(number), "user_id": user, "item_id": item, "session_id": user}
-        when = {"event_ts": moment, "event_date": moment.date()}
+        when = {"event_ts": moment, "event_date": moment.date(), "event_period": "2024"}
         rows.append(tuple((facts | own | when)[c] for c in tables.INTERACTIONS.column_names))
     frame = pipeline.spark.createDataFrame(rows, tables.INTERACTIONS.schema)
     pipeline.store.replace(tables.INTERACTIONS, frame)

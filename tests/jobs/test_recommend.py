@@ -60,7 +60,12 @@ def fill(pipeline):
     )
     write(pipeline, tables.USERS, {"user_id": "u4", "attributes": {}})
     met = {"event_id": "e", "user_id": "u3", "item_id": "d", "action": "view", "source": "s"}
-    times = {"event_ts": JANUARY, "event_date": JANUARY.date(), "session_id": "s"}
+    times = {
+        "event_ts": JANUARY,
+        "event_date": JANUARY.date(),
+        "event_period": "2024",
+        "session_id": "s",
+    }
     write(pipeline, tables.INTERACTIONS, {**met, **times})
 
 

@@ -25,7 +25,7 @@ def with_events(open_pipeline):
     def make(pairs, value=None, **settings):
         pipeline = open_pipeline(**{**SMALL, **settings})
         events = [
-            (f"e{n}", user, item, "view", ts, ts.date(), value, "s", None, "t")
+            (f"e{n}", user, item, "view", ts, ts.date(), "2024", value, "s", None, "t")
             for n, (user, item) in enumerate(pairs.split())
             for ts in [NOON + timedelta(minutes=n)]
         ]
