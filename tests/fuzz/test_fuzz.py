@@ -15,7 +15,13 @@ BY_NAME = {fuzzed.name: fuzzed for fuzzed in FORMATS}
 NUMBERS = range(1000, 1012)
 
 # Inputs that once failed a check.
-FOUND = [("csv-gives-up", 20000025, b'\xef\xbb\xbf"u","i","t"')]
+FOUND = [
+    # Windows that held a byte order mark alone, and no header.
+    ("csv-gives-up", 20000025, b'\xef\xbb\xbf"u","i","t"'),
+    # UTF-16 without a mark whose first piece, as from a tiny member of gzip, is one byte long.
+    ("json-utf16", 30000002, '{"u":"a","i":"b","t":1}'.encode("utf-16-be")),
+    ("json-utf16", 30000055, '{"u":"a","i":"b","t":1}'.encode("utf-16-le")),
+]
 
 
 @pytest.mark.parametrize("name", BY_NAME)
