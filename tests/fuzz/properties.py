@@ -153,17 +153,20 @@ def _first_record(source: SourceConfig, text: bytes) -> int:
 def _header_end(source: SourceConfig, text: bytes) -> int:
     """Where the first line ends that is not blank, or the record that starts there."""
     start = 0
-    while text[start:].startswith(BOM) or text[start : start + 1] in (b" ", b"\n", b"\r", b"\t"):
-        if text[start:].startswith(BOM):
+    while start < len(text):
+        if text.startswith(BOM, start):
             start += len(BOM)
             continue
-        stops = [n for n in (text.find(b"\n", start), text.find(b"\r", start)) if n >= 0]
-        end = min(stops, default=len(text))
-        if text[start:end].strip(BLANK) or source.delimiter.encode() in text[start:end]:
+        line = text[start : _line_end(text, start)]
+        if line.strip(BLANK) or source.delimiter.encode() in line:
             break
-        start = end + 1
-    stops = [n for n in (text.find(b"\n", start), text.find(b"\r", start)) if n >= 0]
-    return dialect_of(source).read(text, start, min(stops, default=len(text))).end
+        start += len(line) + 1
+    return dialect_of(source).read(text, start, _line_end(text, start)).end
+
+
+def _line_end(text: bytes, start: int) -> int:
+    stops = [place for sign in (b"\n", b"\r") if (place := text.find(sign, start)) >= 0]
+    return min(stops, default=len(text))
 
 
 def _by_windows(
