@@ -1,9 +1,9 @@
 """Inputs that people met with other tools, by class of fault: the right rows, or one clear line.
 
 No JVM: files are inspected, read, typed, refused and cleaned, or shaped, as tasks do it. The other
-sides of these classes are tested elsewhere: sums that wrap round in tests/graph/test_fixed_point.py,
-odd names of files in test_listing.py and test_path_patterns.py, small graphs and empty frames in
-tests/jobs/test_small_inputs.py, errors of the JVM and mended settings in tests/jobs.
+sides of these classes are tested elsewhere: sums that wrap round in graph/test_fixed_point.py, odd
+names of files in test_listing.py and test_path_patterns.py, small graphs and empty frames in
+jobs/test_small_inputs.py, errors of the JVM and mended settings in jobs.
 """
 
 from __future__ import annotations
