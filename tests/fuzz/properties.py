@@ -10,28 +10,22 @@ import io
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
 import pyarrow as pa
+from tests.fuzz.accounts import require_accounted, require_sound
 from tests.fuzz.formats import Fuzzed
 
-from interest_graph.config import CleanConfig, SourceConfig
+from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError, DataError
-from interest_graph.events.attribute_rows import shape_rows
-from interest_graph.events.facts import clean_part
 from interest_graph.events.readers import Split, inspect_file, is_splittable, read_split
 from interest_graph.events.readers.csv_dialect import dialect_of
 from interest_graph.events.readers.source_bytes import windows
 from interest_graph.events.records import Layout, readable, schema_of
-from interest_graph.events.rules import refuse
-from interest_graph.events.typed_records import type_records
 
 CLEANED = 0.1  # of the inputs
-AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
-CLEAN = CleanConfig(bots={}, value_caps={"view": 100.0})
 BOM, BLANK = b"\xef\xbb\xbf", b" \t\v\f\r\n"
 # Besides records there may be these bytes only.
 BETWEEN = {"json": BLANK + b"[],", "csv": BLANK, "log": BLANK}
@@ -62,8 +56,8 @@ def check(fuzzed: Fuzzed, content: bytes, rng: random.Random) -> str:
             _require_conserved(fuzzed.source, text, whole)
             _require_same_in_windows(fuzzed, content, text, layout, whole, rng)
             _require_same_by_ranges(fuzzed, content, layout, records, rng)
-        _require_sound(records, fuzzed.source)
-        _require_accounted(records, fuzzed.source, cleans=cleans)
+        require_sound(records, fuzzed.source)
+        require_accounted(records, fuzzed.source, cleans=cleans)
     return "read"
 
 
@@ -234,37 +228,3 @@ def _require_equal(found: list[Record], expected: list[Record], how: str) -> Non
         f"by {how}: {len(found)} records of {len(expected)}, other from {place} on: "
         f"{found[place : place + 1]} instead of {expected[place : place + 1]}"
     )
-
-
-def _require_sound(records: pa.Table, source: SourceConfig) -> None:
-    """The schema is that of records, texts are UTF-8, and refused records have nothing but text."""
-    records.validate(full=True)
-    assert records.schema.equals(schema_of(source.columns)), "schema"
-    refused = records.filter(pa.compute.invert(records["is_readable"]))
-    assert refused["payload"].null_count == 0, "a refused record without its text"
-    values = [refused[name] for name in source.columns]
-    assert all(value.null_count == len(refused) for value in values), "values of a refused record"
-    positions = records["position"].to_pylist()
-    assert source.explode or positions == sorted(set(positions)), "positions do not ascend"
-
-
-def _require_accounted(records: pa.Table, source: SourceConfig, *, cleans: bool) -> None:
-    """No record gets lost on its way to facts or rows, or counts twice."""
-    if source.kind != "events":
-        shaped = shape_rows(records, source)
-        assert len(shaped.rows) + len(shaped.refused) == len(records), "rows + refused"
-        shaped.rows.validate(full=True)
-        return
-    typed = type_records(records, source)
-    assert len(typed) == len(records), "typed"
-    verdict = refuse(typed, CLEAN, source, AS_OF)
-    assert len(verdict.accepted) + len(verdict.refused) == len(records), "accepted + refused"
-    n_unreadable = len(records) - pa.compute.sum(records["is_readable"]).as_py() if records else 0
-    assert verdict.counts.get("reason.unreadable", 0) == n_unreadable, "unreadable"
-    verdict.refused.validate(full=True)
-    if cleans and len(verdict.accepted):
-        cleaned = clean_part(verdict.accepted, CLEAN, None)
-        dropped = {k: n for k, n in cleaned.counts.items() if k not in ("accepted", "kept")}
-        assert cleaned.counts["accepted"] == len(verdict.accepted), "accepted"
-        assert cleaned.counts["kept"] + sum(dropped.values()) == len(verdict.accepted), "kept"
-        cleaned.facts.validate(full=True)
