@@ -88,7 +88,12 @@ def _csv_row(values: list[str], sign: str, escape: str, *, quoted: bool) -> str:
 
 
 def _csv(
-    sign: str = ",", escape: str = "doubled", *, quoted: bool = True, end: str = "\n", many: str = ""
+    sign: str = ",",
+    escape: str = "doubled",
+    *,
+    quoted: bool = True,
+    end: str = "\n",
+    many: str = "",
 ) -> str:
     words = (*WORDS, f"two{end}lines{end}") if many else WORDS
     rows = [["u", "i", "t"], *([r["u"], r["i"] + many, r["t"]] for r in _rows(words))]
@@ -182,6 +187,10 @@ def _bodies(seeds: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(seed[len(seed.splitlines(keepends=True)[0]) :] for seed in seeds)
 
 
+def _unmarked(seeds: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(seed.removeprefix("\ufeff") for seed in seeds)
+
+
 _BY_NUMBER = {"user_id": "_c0", "item_id": "_c1", "event_time": "_c2"}
 _OF_JSON = {"format": "json"}
 
@@ -203,7 +212,19 @@ FORMATS: tuple[Fuzzed, ...] = (
     _csv_of("quoted", _csv_seeds(), quote_escape="doubled"),
     _csv_of("auto", (*_csv_seeds(), *_csv_seeds(escape="backslash"))),
     _csv_of("backslash", _csv_seeds(";", "backslash"), delimiter=";", quote_escape="backslash"),
-    _csv_of("multiline", _csv_seeds(many=" m"), multiline=True, time=_SPARK_TIME),
+    _csv_of(
+        "multiline",
+        (*_csv_seeds(many=" m"), *_csv_seeds(escape="backslash", many=" m")),
+        multiline=True,
+        time=_SPARK_TIME,
+    ),
+    _csv_of(
+        "books",
+        _csv_seeds(";", "backslash", many=" m"),
+        delimiter=";",
+        multiline=True,
+        quote_escape="backslash",
+    ),
     Fuzzed("csv-gives-up", {"multiline": True}, _encoded(_csv_seeds(many=" m")), give_up=64),
     _csv_of("headless", _bodies(_csv_seeds()), header=False, columns=_BY_NUMBER),
     _csv_of("colons", _csv_seeds("::"), delimiter="::"),
@@ -211,12 +232,21 @@ FORMATS: tuple[Fuzzed, ...] = (
     _csv_of("friends", _csv_seeds(), kind="social_edges", columns=FRIENDS, action=None),
     Fuzzed("csv-zst", {}, _encoded(_csv_seeds()), ".zst", _zstd),
     Fuzzed("csv-bz2", {}, _encoded(_csv_seeds()), ".bz2", bz2.compress),
-    Fuzzed("csv-latin1", {"encoding": "ISO-8859-1"}, _encoded(_csv_seeds(), "latin-1")),
+    Fuzzed("csv-latin1", {"encoding": "ISO-8859-1"}, _encoded(_unmarked(_csv_seeds()), "latin-1")),
     Fuzzed("csv-utf16le", {"encoding": "UTF-16LE"}, _encoded(_csv_seeds(), "utf-16-le")),
     _log_of("common", _ACCESS[:3], pattern="common", time=CLOCK),
     _log_of("combined", _ACCESS[3:6], columns=AGENTS, time=CLOCK),
     _log_of("custom", _ACCESS[6:], pattern=_SIMPLE, time={"format": "epoch_s"}),
-    Fuzzed("json-items", {"format": "json", "kind": "items", "columns": ITEMS, "action": None,
-                          "optional": ["brand"]}, _encoded(_JSON)),
+    Fuzzed(
+        "json-items",
+        {
+            "format": "json",
+            "kind": "items",
+            "columns": ITEMS,
+            "action": None,
+            "optional": ["brand"],
+        },
+        _encoded(_JSON),
+    ),
     Fuzzed("parquet", {"format": "parquet"}, _parquet_seeds()),
 )

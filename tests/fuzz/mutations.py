@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 Mutation = Callable[[bytearray, random.Random, Sequence[bytes]], None]
 
 TOKENS = (
-    *(bytes([byte]) for byte in b'"\\{}[],;:|-=\t \n\r\0\x0b\x0c\x1c\x1f/\''),
+    *(bytes([byte]) for byte in b"\"\\{}[],;:|-=\t \n\r\0\x0b\x0c\x1c\x1f/'"),
     b"\r\n",
     b"\n\n",
     b'""',
@@ -103,9 +103,9 @@ def _swap_lines(data: bytearray, rng: random.Random, _: Sequence[bytes]) -> None
 
 def _long_run(data: bytearray, rng: random.Random, _: Sequence[bytes]) -> None:
     at = _place(data, rng)
-    data[at:at] = rng.choice((b" ", b"\n", b'"', b"\\", b"[", b"{", b"a", b",", b"\0")) * rng.choice(
-        (50, 600, 3000)
-    )
+    data[at:at] = rng.choice(
+        (b" ", b"\n", b'"', b"\\", b"[", b"{", b"a", b",", b"\0")
+    ) * rng.choice((50, 600, 3000))
 
 
 _MUTATIONS: tuple[Mutation, ...] = (

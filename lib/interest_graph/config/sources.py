@@ -18,6 +18,10 @@ USER_COLUMNS = ("user_id",)
 ITEM_COLUMNS = ("item_id", "title", "text", "categories")
 SOCIAL_COLUMNS = ("user_id", "friend_id", "weight")
 
+# Columns of every record besides the mapped ones; Spark, which reads Delta tables, tells columns
+# apart by their names.
+_OF_RECORDS = ("file", "position", "length", "is_readable", "payload")
+
 _REQUIRED = {
     "events": ("user_id", "item_id"),
     "users": ("user_id",),
@@ -132,6 +136,16 @@ class SourceConfig(Section):
             self._require_action_and_time()
         if self.kind == "social_edges":
             _refuse_unknown(self.columns, SOCIAL_COLUMNS)
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> SourceConfig:
+        taken = [column for column in self.columns if column.lower() in _OF_RECORDS]
+        if taken and self.format == "delta":
+            raise ValueError(
+                f"columns cannot map {', '.join(taken)} of a Delta table: every record has a "
+                f"column of that name; choose another, such as own_{taken[0]}"
+            )
         return self
 
     def _require_action_and_time(self) -> None:

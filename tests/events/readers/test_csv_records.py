@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError
 from interest_graph.events.readers import csv_dialect, csv_records, csv_tokens
-from interest_graph.events.readers.csv_records import end_of_records, inspect, read_window
-from interest_graph.events.records import Layout, readable, schema_of
+from interest_graph.events.readers.csv_records import inspect, read_window
+from interest_graph.events.records import Layout, schema_of
 
 BOM = "\ufeff"
-BLANK = b" \t\n\r\v\f"
 
 
 def source_of(columns=None, **settings):
@@ -289,24 +288,6 @@ def test_layouts():
     assert inspect(b"u,i\n", source_of(multiline=True)).is_whole
 
 
-def read_in_windows(raw, source, size):
-    """Records by way of windows of about `size` bytes, cut as a caller does."""
-    layout = inspect(raw, source)
-    base, rows = 0, []
-    while base < len(raw):
-        grown = size
-        while True:
-            window = raw[base : base + grown]
-            is_last = base + grown >= len(raw)
-            end = len(window) if is_last else end_of_records(window, source, layout)
-            if end:
-                break
-            grown *= 2
-        rows += read_window(window[:end], base, source, layout).to_pylist()
-        base += end
-    return rows
-
-
 PIECES = [
     '"',
     ",",
@@ -343,33 +324,6 @@ def mangled(seed):
         else:
             raw[at:at] = bytes([rng.randrange(256)])
     return bytes(raw)
-
-
-def require_conserved(raw, rows, n_header):
-    """Every byte is in one record, blank, a mark, or in the header."""
-    at = n_header
-    for row in rows:
-        start, end = row["position"], row["position"] + row["length"]
-        assert start >= at
-        assert not raw[at:start].replace(b"\xef\xbb\xbf", b"").strip(BLANK)
-        if not row["is_readable"]:
-            assert row["payload"] == readable(raw[start:end])
-        at = end
-    assert not raw[at:].replace(b"\xef\xbb\xbf", b"").strip(BLANK)
-
-
-@pytest.mark.parametrize("multiline", [False, True])
-@pytest.mark.parametrize("escape", ["auto", "doubled", "backslash"])
-def test_mangled_files_are_conserved_and_read_alike_in_any_windows(multiline, escape):
-    source = source_of(multiline=multiline, quote_escape=escape)
-    for seed in range(100):
-        raw = mangled(seed)
-        if inspect(raw, source).columns != ("u", "i"):
-            continue
-        rows = read_window(raw, 0, source, Layout(("u", "i"))).to_pylist()
-
-        require_conserved(raw, rows, 3)
-        assert read_in_windows(raw, source, 16 + seed % 7) == rows, (seed, raw)
 
 
 @pytest.mark.parametrize("multiline", [False, True])

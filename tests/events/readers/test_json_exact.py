@@ -1,25 +1,19 @@
-"""DuckDB's reading of JSON objects against the exact one; windows of any size against one."""
+"""DuckDB's reading of JSON objects against the exact one."""
 
 from __future__ import annotations
 
-import io
 import json
-import random
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interest_graph.config import SourceConfig
-from interest_graph.events.readers import json_exact, json_records
+from interest_graph.events.readers import json_exact
 from interest_graph.events.readers.json_columns import parse_objects
 from interest_graph.events.readers.lines import line_bounds
-from interest_graph.events.readers.source_bytes import Split, windows
-from interest_graph.events.records import Layout
 
 COLUMNS = {"user_id": "u", "item_id": "o.i", "event_time": "t", "value": "o.p.q"}
-SOURCE = SourceConfig(name="s", path="/in", format="json", columns=COLUMNS, action="view")
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=5)
 scalars = st.one_of(
@@ -53,42 +47,6 @@ def test_duckdb_and_the_exact_parser_agree(many):
         assert record["is_readable"]
         assert rest is None or json.loads(record["payload"]) == json.loads(rest)
         assert rest is not None or record["payload"] is None
-
-
-@pytest.mark.parametrize("seed", range(40))
-@pytest.mark.parametrize("is_whole", [True, False])
-def test_windows_of_any_size_give_the_same_records(seed, is_whole):
-    rng = random.Random(seed)
-    events = [{"u": n, "o": {"i": n * 1.5, "p": {"q": "}{"}}} for n in range(20)]
-    if is_whole:
-        text = json.dumps(events, indent=rng.choice([None, 1, 4])).encode()
-    else:
-        text = "\n".join(json.dumps(event) * rng.randrange(3) for event in events).encode()
-        for at in rng.choices(range(len(text)), k=rng.randrange(4)):
-            text = text[:at] + bytes(rng.choices(b'{}",\n\xff', k=2)) + text[at + 1 :]
-    layout, size = Layout(is_whole=is_whole), rng.randrange(1, 300)
-    chunks = _Chunks(text, rng.randrange(1, 100))
-
-    found = [
-        record
-        for base, window in windows(
-            Split("s", "x"), SOURCE, layout, lambda _: chunks, json_records.end_of_records, size
-        )
-        for record in json_records.read_window(window, base, SOURCE, layout).to_pylist()
-    ]
-
-    assert found == json_records.read_window(text, 0, SOURCE, layout).to_pylist()
-
-
-class _Chunks(io.BytesIO):
-    """A file that gives at most `most` bytes at once."""
-
-    def __init__(self, content, most):
-        super().__init__(content)
-        self.most = most
-
-    def read(self, size=-1):
-        return super().read(self.most)
 
 
 @pytest.mark.parametrize(

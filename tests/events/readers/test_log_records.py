@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 
 import pytest
 from pydantic import ValidationError
@@ -252,23 +251,3 @@ def test_both_engines_find_the_same(monkeypatch, pattern):
     by_re = read(text, pattern, columns)
     assert usual == by_re
     assert found(alone) == found(by_re)
-
-
-def test_any_bytes_are_conserved():
-    rng = random.Random(5)
-    source = source_of("combined", ACCESS)
-    good = f'{START} "-" "x"\r\n'.encode()
-    for _ in range(300):
-        raw = bytearray(good * 3)
-        for _ in range(rng.randrange(12)):
-            at = rng.randrange(len(raw))
-            raw[at : at + rng.randrange(3)] = rng.choice([b"\n", b"\r", b"\xff", b'"', b"\0", b" "])
-        raw = bytes(raw)
-        rows = read_window(raw, 10, source, Layout(tuple(group_names(source.regex)))).to_pylist()
-        spans = [(r["position"] - 10, r["position"] - 10 + r["length"]) for r in rows]
-        lines = [line for line in re.split(rb"[\r\n]", raw) if line.strip(b" \t\v\f")]
-        assert [raw[start:end] for start, end in spans] == lines
-        refused = [
-            readable(line) for line, r in zip(lines, rows, strict=True) if not r["is_readable"]
-        ]
-        assert [r["payload"] for r in rows if not r["is_readable"]] == refused

@@ -10,8 +10,6 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError
@@ -292,28 +290,3 @@ def test_rows_that_the_footer_promises_and_the_file_lacks_are_an_error(monkeypat
 
     with pytest.raises(DataError, match="is damaged"):
         list(read_parquet(file, source(), Layout()))
-
-
-WHOLE_FILE = parquet(table(item=[float(n) for n in range(60)], n=[[n] for n in range(60)]))
-FLIPS = st.dictionaries(st.integers(0, len(WHOLE_FILE.getvalue()) - 1), st.integers(0, 255))
-
-
-@settings(max_examples=200, deadline=None)
-@given(FLIPS)
-def test_any_damage_is_an_error_of_one_line_or_leaves_all_rows(flips):
-    content = bytearray(WHOLE_FILE.getvalue())
-    for place, byte in flips.items():
-        content[place] = byte
-    error, n_rows = outcome(bytes(content))
-
-    assert "\n" not in error
-    assert error or n_rows == 60
-
-
-def outcome(content: bytes) -> tuple[str, int]:
-    """The message of the error, if any, and the number of records."""
-    try:
-        layout = inspect_parquet(io.BytesIO(content), source())
-        return "", sum(len(batch) for batch in read_parquet(io.BytesIO(content), source(), layout))
-    except DataError as error:
-        return str(error), 0

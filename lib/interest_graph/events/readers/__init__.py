@@ -22,7 +22,7 @@ from interest_graph.events.readers.source_bytes import (
     open_local,
     windows,
 )
-from interest_graph.events.records import Layout
+from interest_graph.events.records import FIXED, Layout, schema_of
 from interest_graph.plugins import is_plugin
 
 __all__ = ["Split", "inspect_file", "is_splittable", "open_local", "read_split"]
@@ -41,9 +41,11 @@ def read_split(
     """
     # What the file itself holds goes before, also where it is missing in some records.
     folders = {name: v for name, v in layout.folders.items() if name not in layout.columns}
-    for records in _tables(split, source, layout, open_file):
-        filled = with_folder_values(records, source, folders)
-        yield one_item_each(filled, source, is_text=source.format in _TEXT_FORMATS)
+    inner, names = _with_free_names(source), schema_of(source.columns).names
+    for records in _tables(split, inner, layout, open_file):
+        filled = with_folder_values(records, inner, folders)
+        each = one_item_each(filled, inner, is_text=source.format in _TEXT_FORMATS)
+        yield each.rename_columns(names)
 
 
 def inspect_file(
@@ -66,6 +68,16 @@ def inspect_file(
     with _naming(split):
         layout = _inspected(split, optional_where_given(source, folders), open_file)
     return layout and replace(layout, folders=folders)
+
+
+def _with_free_names(source: SourceConfig) -> SourceConfig:
+    """The source with other names for mapped columns that are called as those of all records."""
+    fixed = {name for name, _ in FIXED} | {"file"}
+    new = {column: f"own {column}" for column in source.columns if column.lower() in fixed}
+    if not new:
+        return source
+    columns = {new.get(column, column): name for column, name in source.columns.items()}
+    return source.model_copy(update={"columns": columns})
 
 
 def _inspected(split: Split, source: SourceConfig, open_file: OpenFile) -> Layout | None:

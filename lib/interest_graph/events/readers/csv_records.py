@@ -73,10 +73,15 @@ def end_of_records(window: bytes, source: SourceConfig, layout: Layout) -> int:
     last = len(lines.starts) - 1
     for record in _odd_records(lines, ~lines.is_blank, dialect, len(layout.columns)):
         if record.reading.is_open:
-            return int(lines.starts[record.line])
+            return _start_of(lines, record.line)
         if record.next_line > last:
             last = record.line
-    return len(window) if window.endswith((b"\n", b"\r")) else int(lines.starts[last])
+    return len(window) if window.endswith((b"\n", b"\r")) else _start_of(lines, last)
+
+
+def _start_of(lines: Lines, line: int) -> int:
+    # A byte order mark stays with the first line: by it alone no header would be found.
+    return int(lines.starts[line]) if line else 0
 
 
 def inspect(head: bytes, source: SourceConfig) -> Layout | None:

@@ -11,6 +11,7 @@ from interest_graph.errors import ConfigError
 from interest_graph.events.readers.compression import DamagedFile
 
 _GENERIC = {"utf-16": 2, "utf-32": 4}  # bytes of a unit; without a mark the order is to be guessed
+_LOOKED_AT = 1 << 12  # bytes, to find their order
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
@@ -31,7 +32,9 @@ def to_utf8(chunks: Iterable[bytes], source: SourceConfig) -> Iterator[bytes]:
     """
     name = _known(source)
     chunks = iter(chunks)
-    first = next(chunks, b"")
+    first = b""
+    while len(first) < _LOOKED_AT and (chunk := next(chunks, b"")):  # pieces may be tiny
+        first += chunk
     decoder = codecs.getincrementaldecoder(_with_order(name, first))("backslashreplace")
     try:
         for chunk in chain([first], chunks):
@@ -56,7 +59,7 @@ def _with_order(name: str, first: bytes) -> str:
     unit = _GENERIC.get(name)
     if unit is None or first.startswith(_MARKS):
         return name
-    start = first[: 1 << 12]
+    start = first[:_LOOKED_AT]
     is_big = start[0::unit].count(0) > start[unit - 1 :: unit].count(0)
     return f"{name}-{'be' if is_big else 'le'}"
 

@@ -9,12 +9,10 @@ import pyarrow.compute as pc
 from interest_graph.config import SourceConfig
 from interest_graph.events.readers.duck import literal, query
 from interest_graph.events.readers.json_exact import Number, decode, id_text, to_json
+from interest_graph.events.readers.json_lists import DOUBTFUL, replaced
 
 _ROOM = 20  # bits: rows of tables are numbered in steps of 2^20, to leave room for their items
 _MOST_BRACKETS = 500  # more may be nested so deep that recursive code exhausts its stack
-
-# Lists with numbers that DuckDB may rewrite, or write otherwise than ids are written.
-_DOUBTFUL = r"[:\[,\s]-?(?:[0-9]+[.eE]|0[\],\s]|[nN][aA]|[iI])"
 
 
 def one_item_each(records: pa.Table, source: SourceConfig, *, is_text: bool) -> pa.Table:
@@ -54,7 +52,7 @@ def _item_lists(items: pa.ChunkedArray, delimiter: str) -> pa.ListArray:
         SELECT CASE WHEN is_list THEN
                 list_filter(json_extract_string(item, '$[*]'), item -> item IS NOT NULL)
             ELSE string_split(item, {literal(delimiter)}) END AS items,
-            coalesce(is_list AND regexp_matches(item, '{_DOUBTFUL}'), false) AS is_doubtful
+            coalesce(is_list AND regexp_matches(item, '{DOUBTFUL}'), false) AS is_doubtful
         FROM (SELECT item, CASE WHEN NOT is_deep AND starts_with(ltrim(item), '[')
             AND json_valid(item) THEN true ELSE false END AS is_list FROM texts)"""
     found = query(sql, texts=pa.table({"item": texts, "is_deep": is_deep}))
@@ -65,9 +63,7 @@ def _item_lists(items: pa.ChunkedArray, delimiter: str) -> pa.ListArray:
     again = pa.array(
         [_read_exactly(text) for text in texts.take(pa.array(doubtful)).to_pylist()], lists.type
     )
-    source = np.arange(len(lists))
-    source[doubtful] = len(lists) + np.arange(len(doubtful))
-    return pa.concat_arrays([lists, again]).take(pa.array(source))
+    return replaced(lists, doubtful, again)
 
 
 def _read_exactly(text: str) -> list[str]:

@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 from interest_graph.events.readers import json_exact
 from interest_graph.events.readers.duck import identifier, literal, query
 from interest_graph.events.readers.lines import Mask, Offsets, as_binaries, not_utf8
-from interest_graph.events.records import schema_of
 
 # More brackets than this may be nested so deep that recursive code exhausts its stack.
 _MOST_BRACKETS = 500
@@ -57,8 +56,7 @@ def parse_objects(
     found = query(_select(tuple(columns.items())), pieces=pa.table({"line": lines}))
     deep[broken] = False
     again = np.union1d(_to_read_again(found, lines), np.flatnonzero(deep))
-    names = schema_of(columns).names[2:]
-    table = found.select(names)
+    table = found.select(range(2 + len(columns)))
     if len(again) == 0:
         return table
     texts = [window[starts[row] : ends[row]].decode() for row in again.tolist()]
@@ -151,9 +149,10 @@ def _is_json_in_text(name: str, paths: Mapping[str, int]) -> str:
 
 def _to_read_again(found: pa.Table, lines: pa.LargeStringArray) -> Offsets:
     """Numbers of the rows that DuckDB does not give as they were written."""
-    again = found["is_json_in_text"].to_numpy().copy()
-    again |= _have_key_twice(found["signature"].combine_chunks(), lines)
-    doubtful = found["doubtful"]
+    # By place, since mapped columns may have any names.
+    is_json_in_text, signature, doubtful = found.columns[-3:]
+    again = is_json_in_text.to_numpy().copy()
+    again |= _have_key_twice(signature.combine_chunks(), lines)
     if doubtful.null_count < len(doubtful):
         rows = np.flatnonzero(doubtful.is_valid().to_numpy())
         texts = pa.table({"n": rows, "line": doubtful.take(pa.array(rows))})

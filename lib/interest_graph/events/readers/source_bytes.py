@@ -13,6 +13,7 @@ from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError, DataError
 from interest_graph.events.readers.compression import DamagedFile, decompressed, is_compressed
 from interest_graph.events.readers.encodings import is_utf8, to_utf8
+from interest_graph.events.readers.lines import BOM, WHITE
 from interest_graph.events.records import Layout
 
 OpenFile = Callable[[str], BinaryIO]
@@ -77,7 +78,7 @@ def windows(
 def head(path: str, source: SourceConfig, open_file: OpenFile = open_local) -> bytes:
     """The first 256 KB of the file's text in UTF-8, up to the last line end if the file goes on.
 
-    Errors: as windows.
+    Blank lines at the start count only if there is nothing else. Errors: as windows.
     """
     split = Split(source.name, path)
     with _naming(split), open_file(path) as file:
@@ -86,9 +87,20 @@ def head(path: str, source: SourceConfig, open_file: OpenFile = open_local) -> b
         for chunk in chunks:
             start += chunk
             if len(start) > HEAD_BYTES:
+                start = _without_blanks(start, source)
+            if len(start) > HEAD_BYTES:
                 start = start[:HEAD_BYTES]
                 return start[: start.rfind(b"\n") + 1] or start
     return start
+
+
+def _without_blanks(start: bytes, source: SourceConfig) -> bytes:
+    """The text from its first line on that is not blank; of very many blanks in it, none."""
+    blanks = WHITE.translate(None, source.delimiter.encode()) if source.format == "csv" else WHITE
+    text = start.removeprefix(BOM)
+    n_blank = len(text) - len(text.lstrip(blanks))
+    line = max(text.rfind(b"\n", 0, n_blank), text.rfind(b"\r", 0, n_blank)) + 1
+    return text[line if n_blank - line < HEAD_BYTES // 2 else n_blank :]
 
 
 def content(split: Split, open_file: OpenFile = open_local) -> bytes:

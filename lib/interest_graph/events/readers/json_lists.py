@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from interest_graph.events.readers.json_exact import decode, to_json
+
+# Lists with numbers that DuckDB may rewrite, or write otherwise than ids are written.
+DOUBTFUL = r"[:\[,\s]-?(?:[0-9]+[.eE]|[0-9]{16}|0[\],\s]|[nN][aA]|[iI])"
 
 
 def is_json_list(texts: pa.Array) -> pa.Array:
@@ -25,12 +31,36 @@ def list_elements(texts: pa.Array) -> pa.Array:
     """The elements of JSON arrays as texts, list<string>[n].
 
     texts: string[n], for all of which `is_json_list` holds. Strings are unescaped, null stays null;
-    arrays and objects within become JSON texts, numbers are written as DuckDB writes them.
+    arrays and objects within become JSON texts, numbers keep their digits.
     """
     if not len(texts):
         return pa.array([], pa.list_(pa.string()))
     found = _in_duckdb("SELECT json_extract_string(text, '$[*]') AS found FROM texts", texts)
-    return found.cast(pa.list_(pa.string()))
+    lists = found.cast(pa.list_(pa.string()))
+    doubtful = np.flatnonzero(pc.match_substring_regex(texts, DOUBTFUL).to_numpy(False))
+    if not len(doubtful):
+        return lists
+    # DuckDB would write 1.50 as 1.5 and 1e3 as 1000.0.
+    exact = [_elements(texts[row].as_py()) or lists[row].as_py() for row in doubtful.tolist()]
+    return replaced(lists, doubtful, pa.array(exact, lists.type))
+
+
+def replaced(lists: pa.Array, places: npt.NDArray[np.int64], others: pa.Array) -> pa.Array:
+    """The lists with these others at these places."""
+    source = np.arange(len(lists))
+    source[places] = len(lists) + np.arange(len(places))
+    return pa.concat_arrays([lists, others]).take(pa.array(source))
+
+
+def _elements(text: str) -> list[str | None] | None:
+    """The elements; None where Python reads no list: it is nested too deep, for one."""
+    try:
+        elements = decode(text)
+        if isinstance(elements, list):
+            return [e if e is None or isinstance(e, str) else to_json(e) for e in elements]
+    except RecursionError:
+        pass
+    return None
 
 
 def _in_duckdb(query: str, texts: pa.Array) -> pa.Array:
