@@ -138,7 +138,7 @@ def test_files_that_bronze_refers_to_must_stay_as_they_were(opened, log, tmp_pat
 def test_rules_of_spark_refuse_and_count_as_those_of_duckdb(opened):
     ways = {
         "duckdb": "value % 2 = 1 OR value IS NULL",
-        "spark": "pmod(value, 2) = 1 OR value <=> NULL",
+        "spark": "mod(value, 2) = 1 OR value <=> NULL",
     }
     found = {}
     for engine, must in ways.items():
