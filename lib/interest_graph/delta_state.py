@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ from interest_graph.filesystem import FileSystem
 
 _COMMIT = re.compile(r"^(\d{20})\.json$")
 _CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet$")
-_COLUMNS = ("add", "metaData", "protocol")
+_COLUMNS = ("add", "remove", "metaData", "protocol")
 # What the suite's tables need: no deletion vectors, column mapping or generated columns.
 _READER, _WRITER = 1, 3
 
@@ -47,11 +47,22 @@ class LiveFile:
 
 @dataclass(frozen=True)
 class DeltaState:
-    """A table at one version: names of its columns and its files."""
+    """A table at one version: names of its columns and its files.
+
+    removed: by path within the folder when a file left the table, in milliseconds since 1970, as
+    far as the log still tells.
+    """
 
     version: int
     columns: tuple[str, ...]
     files: tuple[LiveFile, ...]
+    removed: Mapping[str, int]
+
+    @property
+    def is_fragmented(self) -> bool:
+        """Whether a partition has several files, which could be one."""
+        places = Counter(tuple(sorted(file.partition.items())) for file in self.files)
+        return any(n > 1 for n in places.values())
 
     def of(self, partitions: Partitions) -> list[LiveFile]:
         """The files of these partitions."""
@@ -120,6 +131,7 @@ class _Actions:
 
     def __init__(self) -> None:
         self._files: dict[str, LiveFile] = {}
+        self._removed: dict[str, int] = {}
         self._columns: tuple[str, ...] = ()
         self._is_plain = False
 
@@ -129,7 +141,9 @@ class _Actions:
             if "add" in action:
                 self._add(action["add"])
             elif "remove" in action:
-                self._files.pop(action["remove"]["path"], None)
+                remove = action["remove"]
+                self._files.pop(remove["path"], None)
+                self._removed[unquote(remove["path"])] = remove.get("deletionTimestamp") or 0
             elif "protocol" in action:
                 needed = action["protocol"]
                 versions = needed["minReaderVersion"], needed["minWriterVersion"]
@@ -146,4 +160,4 @@ class _Actions:
         """The state that was reached; None if the log alone does not tell it."""
         if not (self._is_plain and self._columns):
             return None
-        return DeltaState(version, self._columns, tuple(self._files.values()))
+        return DeltaState(version, self._columns, tuple(self._files.values()), self._removed)

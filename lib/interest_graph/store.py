@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import reduce
 from itertools import chain
 from operator import and_, or_
+from pathlib import Path
 
 import pyarrow as pa
 from delta.exceptions import (
@@ -30,13 +31,14 @@ from interest_graph.config import WarehouseConfig
 from interest_graph.contract import Table
 from interest_graph.delta_commit import NOTE, CommitConflict, commit_files, create_table
 from interest_graph.delta_log import ABSENT, Commit, TableState
-from interest_graph.delta_state import LiveFile, Partitions, read_state
+from interest_graph.delta_state import DeltaState, LiveFile, Partitions, read_state
+from interest_graph.delta_vacuum import vacuum_folder
 from interest_graph.errors import ConflictError, ContractError, DataError, MissingTableError
 from interest_graph.filesystem import absolute, require_local_writable
 from interest_graph.identity import digest
 from interest_graph.session import temporarily
 from interest_graph.table_files import NewFile, TableFiles
-from interest_graph.worker_files import WorkerFiles, worker_files
+from interest_graph.worker_files import WorkerFiles, local_name, worker_files
 
 # Siblings, not subclasses of one another: every one must be named. Metadata and protocol
 # changes and two streams on one checkpoint are not listed: trying again would not help.
@@ -207,12 +209,17 @@ class Store:
         self.create(table)
         self._retry(table, lambda: small_tables.edit_rows(self, table, change))
 
+    def _plain_state(self, table: Table) -> DeltaState | None:
+        """What the table's log says; None for tables in a catalog and those of later protocols."""
+        if self._warehouse.catalog is not None:
+            return None
+        return read_state(self.spark, self.location(table))
+
     def columns(self, table: Table) -> tuple[str, ...]:
         """The names of the stored table's columns; none where it has not been written."""
-        if self._warehouse.catalog is None:
-            state = read_state(self.spark, self.location(table))
-            if state is not None:
-                return state.columns
+        state = self._plain_state(table)
+        if state is not None:
+            return state.columns
         return tuple(self._load(table).columns) if self.exists(table) else ()
 
     def upgrade(self, table: Table, added: Mapping[str, Column]) -> None:
@@ -247,12 +254,19 @@ class Store:
 
     def compact(self, table: Table) -> tuple[int, int]:
         """Rewrite small files as larger ones; returns the numbers of files removed and added."""
+        state = self._plain_state(table)
+        if state is not None and not state.is_fragmented:
+            return (0, 0)
         with self._signed(self.state(table)):
             metrics = self._delta(table).optimize().executeCompaction().select("metrics.*").first()
         return (0, 0) if metrics is None else (metrics.numFilesRemoved, metrics.numFilesAdded)
 
     def vacuum(self, table: Table, *, hours: int) -> None:
         """Remove files that left the table more than `hours` ago; the caller vouches for them."""
+        state, access = self._plain_state(table), self.worker_files(table)
+        if state is not None and access is not None and access.scheme == "file":
+            vacuum_folder(Path(local_name(self.location(table))), state, hours=hours)
+            return
         with self._signed(self.state(table)), temporarily(self.spark, {_CHECK_RETENTION: "false"}):
             self._delta(table).vacuum(hours)
 
