@@ -26,7 +26,7 @@ def vacuum_folder(folder: Path, state: DeltaState, *, hours: float) -> int:
     for path in old:
         path.unlink()
         path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
-    _remove_empty(folder, oldest)
+        _remove_empty(path.parent, folder)
     return len(old)
 
 
@@ -36,13 +36,14 @@ def _files_in(folder: Path) -> Iterator[Path]:
         yield from (Path(place) / name for name in names if not _is_hidden(name))
 
 
-def _remove_empty(folder: Path, oldest: float) -> None:
-    """Remove partition folders in which nothing is left, deepest first."""
-    for place, folders, names in os.walk(folder, topdown=False):
-        path = Path(place)
-        is_part = path != folder and not any(map(_is_hidden, path.relative_to(folder).parts))
-        if is_part and not (folders or names) and path.stat().st_mtime < oldest:
-            path.rmdir()
+def _remove_empty(place: Path, folder: Path) -> None:
+    """Remove a partition's folder, and those above it, in which nothing is left."""
+    while place != folder:
+        try:
+            place.rmdir()
+        except OSError:  # it holds other files
+            return
+        place = place.parent
 
 
 def _is_hidden(name: str) -> bool:
