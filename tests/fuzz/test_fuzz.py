@@ -42,7 +42,7 @@ def test_inputs_that_failed_before(name, number, content):
 @pytest.mark.parametrize("name", BY_NAME)
 def test_undamaged_files_are_read(name):
     fuzzed = BY_NAME[name]
-    for number in range(len(fuzzed.seeds)):
+    for number in range(min(len(fuzzed.seeds), 4)):
         assert outcome_of(fuzzed, number, input_of(fuzzed, number)) == "read"
 
 
