@@ -58,7 +58,15 @@ def _with_longer(table):
     return table.set_column(1, "length", pc.add(table["length"], 1))
 
 
-@pytest.mark.parametrize("change", [_without_last, _with_shifted, _with_longer])
+def _with_other_values(table):
+    place = table.schema.get_field_index("item_id")
+    return table.set_column(place, "item_id", table["user_id"])
+
+
+CHANGES = [_without_last, _with_shifted, _with_longer, _with_other_values]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_reader_that_loses_or_moves_bytes_is_found_out(monkeypatch, change):
     read = csv_records.read_window
     monkeypatch.setattr(csv_records, "read_window", lambda *given: change(read(*given)))
