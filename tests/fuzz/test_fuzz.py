@@ -16,6 +16,8 @@ NUMBERS = range(1000, 1006)
 
 # Inputs that once failed a check.
 FOUND = [
+    # A record on one line that is longer than a quoted field may stay open.
+    ("csv-gives-up", 50000000, b'"u","i","t"\n"u2","{bm","2-05-01T10:05:0' + b"{" * 40 + b'Z"\n'),
     # Windows that held a byte order mark alone, and no header.
     ("csv-gives-up", 20000025, b'\xef\xbb\xbf"u","i","t"'),
     # UTF-16 without a mark whose first piece, as from a tiny member of gzip, is one byte long.
