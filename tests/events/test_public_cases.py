@@ -382,6 +382,20 @@ def test_the_header_is_the_first_line_that_is_not_blank(text, found):
     assert (pairs(facts), reasons) == (found, [])
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_header_may_be_longer_than_what_is_looked_at(end):
+    names = ",".join(["u", "i", *(f"{n:09999}" for n in range(30)), "t"])
+
+    facts, reasons = events_of(f"{names}{end}u1,a{',' * 30},{T}{end}")
+
+    assert (pairs(facts), reasons) == (["u1 a"], [])
+
+
+def test_a_header_without_end_is_one_line():
+    with pytest.raises(DataError, match=r"^source s: /in/file.csv has no line end in its first"):
+        events_of("x" * (4 << 20) + "xx")
+
+
 @pytest.mark.parametrize("form", ["csv", "json", "log"])
 @pytest.mark.parametrize("text", ["", "\n\n", "\ufeff", " " * 300_000, "\r\n" * 200_000])
 def test_a_file_of_blanks_is_empty(text, form):

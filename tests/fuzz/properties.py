@@ -22,6 +22,7 @@ from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError, DataError
 from interest_graph.events.readers import Split, inspect_file, is_splittable, read_split
 from interest_graph.events.readers.csv_dialect import dialect_of
+from interest_graph.events.readers.json_exact import mapped_and_rest, parse_object
 from interest_graph.events.readers.source_bytes import windows
 from interest_graph.events.records import Layout, readable, schema_of
 
@@ -54,6 +55,7 @@ def check(fuzzed: Fuzzed, content: bytes, rng: random.Random) -> str:
             text = _text(fuzzed, content)
             whole = _by_windows(fuzzed, text, layout, len(text) + 1)
             _require_conserved(fuzzed.source, text, whole)
+            _require_values(fuzzed.source, text, layout, whole)
             _require_same_in_windows(fuzzed, content, text, layout, whole, rng)
             _require_same_by_ranges(fuzzed, content, layout, records, rng)
         require_sound(records, fuzzed.source)
@@ -129,6 +131,28 @@ def _require_conserved(source: SourceConfig, text: bytes, records: list[Record])
             assert record["payload"] == readable(text[start:end]), f"raw text of record {number}"
         at = end
     _require_between(source, text[at:], is_first=at == 0)
+
+
+def _require_values(
+    source: SourceConfig, text: bytes, layout: Layout, records: list[Record]
+) -> None:
+    """What a record holds is what the slower readers of single records find at its place."""
+    for record in records:
+        if not record["is_readable"] or source.format == "log":
+            continue
+        start, end = record["position"], record["position"] + record["length"]
+        if source.format == "json":
+            parsed = parse_object(text[start:end].decode())
+            assert parsed is not None, f"no object: {text[start:end]!r}"
+            expected, _ = mapped_and_rest(parsed, source.columns)
+        else:
+            first_line = _line_end(text, start)
+            reading = dialect_of(source).read(text, start, first_line, len(layout.columns))
+            assert (reading.end, reading.fields is None) == (end, False), f"no record: {reading}"
+            fields = dict(zip(layout.columns, reading.fields or (), strict=True))
+            expected = {column: fields.get(name) for column, name in source.columns.items()}
+        found = {column: record[column] for column in source.columns}
+        assert found == expected, f"values {found} instead of {expected}"
 
 
 def _require_between(source: SourceConfig, gap: bytes, *, is_first: bool) -> None:

@@ -17,6 +17,7 @@ from interest_graph.events.records import readable
 
 MAX_OPEN_BYTES = 1 << 20  # a quoted field that is not closed by then is taken for a stray quote
 
+_ENDS = (b"\n", b"\r", b"")
 _LINE_END = rb"\r\n|\r|\n|\Z"
 
 
@@ -76,7 +77,7 @@ class Dialect:
             at = match.end()
             if stop == self.delimiter:
                 continue
-            is_cut = self.is_multiline and not stop and limit < len(window)
+            is_cut = self.is_multiline and not stop and window[limit : limit + 1] not in _ENDS
             return None if is_cut else Reading(fields, match.start(3))
         is_open = self.is_multiline and limit == len(window)
         if is_open and _open_cell(self.quote, escape).fullmatch(window, at, limit):

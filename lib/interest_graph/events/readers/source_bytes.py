@@ -20,6 +20,7 @@ OpenFile = Callable[[str], BinaryIO]
 FindEnd = Callable[[bytes, SourceConfig, Layout], int]
 
 HEAD_BYTES = 1 << 18  # enough for any header and for hundreds of records
+LONGEST_HEADER = 4 << 20
 WINDOW_BYTES = 32 << 20
 LARGEST_RECORD = 512 << 20  # bytes; a window grows to this before its file is given up
 _CHUNK = 1 << 20
@@ -78,7 +79,8 @@ def windows(
 def head(path: str, source: SourceConfig, open_file: OpenFile = open_local) -> bytes:
     """The first 256 KB of the file's text in UTF-8, up to the last line end if the file goes on.
 
-    Blank lines at the start count only if there is nothing else. Errors: as windows.
+    Blank lines at the start count only if there is nothing else; of CSV, the first line is always
+    whole. Errors: as windows; DataError also for CSV without a line end in its first 4 MB.
     """
     split = Split(source.name, path)
     with _naming(split), open_file(path) as file:
@@ -88,10 +90,21 @@ def head(path: str, source: SourceConfig, open_file: OpenFile = open_local) -> b
             start += chunk
             if len(start) > HEAD_BYTES:
                 start = _without_blanks(start, source)
-            if len(start) > HEAD_BYTES:
-                start = start[:HEAD_BYTES]
-                return start[: start.rfind(b"\n") + 1] or start
+            if len(start) > HEAD_BYTES and (end := _end_of_head(start, source)):
+                return start[:end]
+            if len(start) > LONGEST_HEADER:
+                raise _problem(split, f"has no line end in its first {LONGEST_HEADER >> 20} MB")
     return start
+
+
+def _end_of_head(start: bytes, source: SourceConfig) -> int:
+    """Where the last line of the first 256 KB ends, of CSV a longer first line; 0: read on."""
+    signs = (b"\n", b"\r") if source.format == "csv" else (b"\n",)
+    end = max(start.rfind(sign, 0, HEAD_BYTES) for sign in signs) + 1
+    if end or source.format != "csv":
+        return end or HEAD_BYTES
+    ends = [place for sign in signs if (place := start.find(sign, HEAD_BYTES)) >= 0]
+    return min(ends) + 1 if ends else 0
 
 
 def _without_blanks(start: bytes, source: SourceConfig) -> bytes:
