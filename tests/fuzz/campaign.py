@@ -53,7 +53,7 @@ def failure_of(fuzzed: Fuzzed, number: int, content: bytes) -> Failure | None:
     return None
 
 
-def minimised(fuzzed: Fuzzed, failure: Failure, tries: int = 2000) -> Failure:
+def minimised(fuzzed: Fuzzed, failure: Failure, tries: int = 400) -> Failure:
     """A smaller input that fails in the same way, by leaving out ever smaller pieces."""
     smallest, size = failure, max(len(failure.content) // 2, 1)
     while size and tries > 0:
