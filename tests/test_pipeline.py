@@ -66,7 +66,7 @@ def test_a_failed_run_is_recorded_and_raised(open_pipeline):
         pipeline.run(Job("fails", "fails", fail))
 
     (run,) = runs(pipeline)
-    assert (run.status, run.error, run.writes) == ("failed", "no rows left", {})
+    assert (run.status, run.error, run.writes) == ("failed", r"no rows\nleft", {})
 
 
 def test_every_run_has_its_own_id_counters_and_pinned_inputs(open_pipeline):
