@@ -20,6 +20,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from interest_graph.contract import Table
+from interest_graph.delta_log import commit_path
 from interest_graph.delta_state import DeltaState, LiveFile, Partitions, read_state, sql_of
 from interest_graph.errors import DataError
 from interest_graph.filesystem import FileSystem
@@ -66,7 +67,7 @@ class Transaction:
         lines += [_removal(file, moment) for file in removed]
         lines += [file.as_action(moment) for file in added]
         version = self.state.version + 1
-        _put(self._spark, f"{self._location}/_delta_log/{version:020d}.json", lines)
+        _put(self._spark, commit_path(self._location, version), lines)
         if version % _CHECKPOINT_INTERVAL == 0:
             self._checkpoint()
 
@@ -105,7 +106,7 @@ def create_table(spark: SparkSession, location: str, table: Table) -> None:
     ]
     FileSystem(spark).make_folder(f"{location}/_delta_log")
     with suppress(CommitConflict):
-        _put(spark, f"{location}/_delta_log/{0:020d}.json", lines)
+        _put(spark, commit_path(location, 0), lines)
 
 
 def commit_files(

@@ -84,8 +84,17 @@ def note_of(run_id: str | None, kept: TableState | None = None) -> str:
 
 def commit_versions(spark: SparkSession, location: str) -> list[int]:
     """The versions whose commits are still in the log, ascending; none where there is no table."""
-    names = FileSystem(spark).names(f"{location}/_delta_log")
+    return versions_in(FileSystem(spark).names(f"{location}/_delta_log"))
+
+
+def versions_in(names: Iterable[str]) -> list[int]:
+    """The versions of the commits among the names of a log's files, ascending."""
     return sorted(int(found.group(1)) for name in names if (found := _COMMIT.match(name)))
+
+
+def commit_path(location: str, version: int) -> str:
+    """The file of a commit."""
+    return f"{location}/_delta_log/{version:020d}.json"
 
 
 def read_commits(spark: SparkSession, location: str) -> Iterator[Commit]:
@@ -95,7 +104,7 @@ def read_commits(spark: SparkSession, location: str) -> Iterator[Commit]:
     for version, due in zip(reversed(versions), expected, strict=False):
         if version != due:
             return
-        path = f"{location}/_delta_log/{version:020d}.json"
+        path = commit_path(location, version)
         try:
             text = FileSystem(spark).read(path).decode()
         except FileNotFoundError:  # the log's clean-up took it just now

@@ -19,9 +19,9 @@ from urllib.parse import unquote
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
+from interest_graph.delta_log import commit_path, versions_in
 from interest_graph.filesystem import FileSystem
 
-_COMMIT = re.compile(r"^(\d{20})\.json$")
 _CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet$")
 _COLUMNS = ("add", "remove", "metaData", "protocol")
 # What the suite's tables need: no deletion vectors, column mapping or generated columns.
@@ -73,8 +73,8 @@ class DeltaState:
         ]
 
 
-def read_state(spark: SparkSession, location: str, version: int | None = None) -> DeltaState | None:
-    """The table at its newest version, or at `version`.
+def read_state(spark: SparkSession, location: str) -> DeltaState | None:
+    """The table at its newest version.
 
     None where there is no table, or where more than this is needed to read and write it: features
     of later protocols, such as deletion vectors, checkpoints of another kind, or a gap in the log.
@@ -82,17 +82,17 @@ def read_state(spark: SparkSession, location: str, version: int | None = None) -
     files = FileSystem(spark)
     log = f"{location}/_delta_log"
     names = files.names(log)
-    commits = sorted(int(m[1]) for name in names if (m := _COMMIT.match(name)))
-    last = max(commits, default=-1) if version is None else version
+    commits = versions_in(names)
+    last = max(commits, default=-1)
     start, parts = _newest_checkpoint(names, last)
-    due = [number for number in commits if start < number <= last]
+    due = [number for number in commits if start < number]
     if last < 0 or due != list(range(start + 1, last + 1)):
         return None
     actions = _Actions()
     for name in parts:
         actions.take(_of_checkpoint(files.read(f"{log}/{name}")))
     for number in due:
-        text = files.read(f"{log}/{number:020d}.json").decode()
+        text = files.read(commit_path(location, number)).decode()
         actions.take(json.loads(line) for line in text.splitlines() if line.strip())
     return actions.as_state(last)
 

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
+from interest_graph import tables
 from interest_graph.config import Settings
 from interest_graph.contract import Table
 from interest_graph.delta_log import ABSENT, TableState
@@ -110,6 +113,12 @@ class Run:
         if table in (*self.job.reads, *self.job.optional):
             return self.inputs.get(table.name, ABSENT).version >= 0
         return self.store.exists(table)
+
+    def last_success(self) -> dict[str, Any] | None:
+        """The row of ops.runs of the job's last successful run; None without any."""
+        runs = self.store.read_rows(tables.RUNS)
+        mine = runs.filter((pc.field("job") == self.job.name) & (pc.field("status") == "succeeded"))
+        return max(mine.to_pylist(), key=lambda row: row["started_ts"], default=None)
 
     def count(self, name: str, n_rows: int) -> None:
         """Record a number of rows under a name, for ops.runs and the printed summary."""

@@ -118,16 +118,11 @@ def _as_utc(moment: datetime) -> datetime:
 
 def _is_up_to_date(run: Run, fingerprint: str) -> bool:
     """Whether the job's last successful run had this fingerprint and its results are unchanged."""
-    runs = run.store.read_rows(tables.RUNS).select(["job", "status", "started_ts", "fingerprint"])
-    mine = [row for row in runs.to_pylist() if (row["job"], row["status"]) == _done(run.job)]
-    last = max(mine, key=lambda row: row["started_ts"], default={"fingerprint": ""})["fingerprint"]
-    if not last.startswith(fingerprint):
+    last = run.last_success()
+    if last is None or not last["fingerprint"].startswith(fingerprint):
         return False
-    return last == _with_result(run, fingerprint) and not run.job.is_missing(run)
-
-
-def _done(job: Job) -> tuple[str, str]:
-    return (job.name, "succeeded")
+    is_same = last["fingerprint"] == _with_result(run, fingerprint)
+    return is_same and not run.job.is_missing(run)
 
 
 def _with_result(run: Run, fingerprint: str) -> str:

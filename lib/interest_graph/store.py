@@ -21,7 +21,7 @@ from delta.exceptions import (
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import MapType, StructField
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -171,7 +171,7 @@ class Store:
         if access is None:
             return None
         self.create(table)  # Delta makes no table in a folder that holds files
-        if read_state(self.spark, self.location(table)) is None:
+        if self._plain_state(table) is None:
             return None  # somebody gave the table features that only Spark knows
         name = (self.run_id or "session")[:12]
         return TableFiles(self.location(table), access, name, coded, ranged)
@@ -180,7 +180,7 @@ class Store:
         """The table's files in these partitions; None where only Spark may read them."""
         if self.worker_files(table) is None:
             return None
-        state = read_state(self.spark, self.location(table))
+        state = self._plain_state(table)
         return None if state is None else state.of(partitions)
 
     def commit(
@@ -236,10 +236,7 @@ class Store:
         writer = columns.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
         writer = writer.partitionBy(*table.partition_by)
         with self._signed():
-            if self._warehouse.catalog is not None:
-                writer.saveAsTable(self.location(table))
-            else:
-                writer.save(self.location(table))
+            self._finish(table, writer)
 
     def delete(self, table: Table, where: str) -> None:
         """Delete the rows that the predicate selects."""
@@ -321,6 +318,10 @@ class Store:
     ) -> None:
         columns = frame.select(*table.column_names)
         writer = columns.write.format("delta").mode(mode).options(**(options or {}))
+        self._finish(table, writer)
+
+    def _finish(self, table: Table, writer: DataFrameWriter) -> None:
+        """Write to where the table lies."""
         if self._warehouse.catalog is not None:
             writer.saveAsTable(self.location(table))
         else:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from interest_graph.config.clean import SameItemsConfig
-from interest_graph.events.near_duplicates import (
-    aliases_of,
-    near_duplicate_pairs,
-    with_canonical_items,
-)
+from interest_graph.events.facts import with_canonical_items
+from interest_graph.events.near_duplicates import aliases_of, near_duplicate_pairs
 
 TITLES = {
     "a": "The Return of the King, Part One",
@@ -54,9 +53,9 @@ def test_records_name_the_smallest_id_of_a_component(spark):
     components = spark.createDataFrame(
         [("b", 0), ("a", 0), ("c", 0), ("y", 1), ("x", 1)], "id STRING, component BIGINT"
     )
-    aliases = aliases_of(components)
-    records = spark.createDataFrame([("c",), ("a",), ("y",), ("z",)], "item_id STRING")
+    aliases = pa.Table.from_pandas(aliases_of(components).toPandas(), preserve_index=False)
+    records = pa.table({"item_id": ["c", "a", "y", "z"]})
 
-    named = with_canonical_items(records, aliases).collect()
+    named = with_canonical_items(records, aliases).to_pylist()
 
-    assert sorted(row.item_id for row in named) == ["a", "a", "x", "z"]
+    assert sorted(row["item_id"] for row in named) == ["a", "a", "x", "z"]

@@ -20,9 +20,7 @@ import pyarrow.compute as pc
 from interest_graph.config import SourceConfig
 from interest_graph.config.sources import ITEM_COLUMNS, USER_COLUMNS
 from interest_graph.events.readers.json_lists import is_json_list, list_elements
-from interest_graph.events.records import FIXED
-
-MAX_ID_LENGTH = 512  # characters; longer ids are run-together lines
+from interest_graph.events.records import FIXED, MAX_ID_LENGTH
 
 REFUSED = pa.schema(
     [("position", pa.int64()), ("reasons", pa.list_(pa.string())), ("payload", pa.string())]

@@ -18,7 +18,7 @@ ROWS, REFUSED = "rows", "refused"
 
 
 def shape_records(
-    read: Iterable[tuple[str, str, pa.Table]], sources: Mapping[str, SourceConfig]
+    read: Iterable[tuple[str, str, pa.Table]], _task: str, *, sources: Mapping[str, SourceConfig]
 ) -> Iterator[pa.RecordBatch]:
     """Rows (with file and position) and refused records of source, file, records; a summary.
 
@@ -30,16 +30,10 @@ def shape_records(
         shaped = shape_rows(records, sources[source])
         counted[file] += records.num_rows
         if shaped.rows.num_rows:
-            yield task_rows.packed(_labelled(shaped.rows, file=file), ROWS, 0)
+            yield task_rows.packed(task_rows.labelled(shaped.rows, file=file), ROWS, 0)
         if shaped.refused.num_rows:
             reasons.update(shaped.refused["reasons"].combine_chunks().flatten().to_pylist())
             kind = sources[source].kind
-            refused = _labelled(shaped.refused, file=file, source=source, kind=kind)
+            refused = task_rows.labelled(shaped.refused, file=file, source=source, kind=kind)
             yield task_rows.packed(refused, REFUSED, 0)
     yield task_rows.summary({"ingest": dict(counted), "reasons": dict(reasons)}, 0)
-
-
-def _labelled(rows: pa.Table, **values: str) -> pa.Table:
-    for name, value in values.items():
-        rows = rows.append_column(name, pa.array([value] * rows.num_rows, pa.string()))
-    return rows

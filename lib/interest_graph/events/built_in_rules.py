@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from interest_graph.config import CleanConfig, SourceConfig
+from interest_graph.events.records import MAX_ID_LENGTH
 
 Flags = npt.NDArray[np.bool_]
 
-_MAX_ID_LENGTH = 512  # characters; longer ids are run-together lines
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -87,10 +87,10 @@ def _lacking(parsed: pa.ChunkedArray, texts: pa.ChunkedArray) -> tuple[Flags, Fl
 
 def _is_long(ids: pa.ChunkedArray) -> Flags:
     # Characters are counted only where there are that many bytes.
-    is_long = _flags(pc.greater(pc.binary_length(ids), _MAX_ID_LENGTH))
+    is_long = _flags(pc.greater(pc.binary_length(ids), MAX_ID_LENGTH))
     rows = np.flatnonzero(is_long)
     if len(rows):
-        is_long[rows] = _flags(pc.greater(pc.utf8_length(ids.take(rows)), _MAX_ID_LENGTH))
+        is_long[rows] = _flags(pc.greater(pc.utf8_length(ids.take(rows)), MAX_ID_LENGTH))
     return is_long
 
 

@@ -22,6 +22,7 @@ from interest_graph.events.kernel_frames import mapped, table_rows
 from interest_graph.events.map_task import QUARANTINE, MapWork
 from interest_graph.events.reduce_task import INTERACTIONS, ReduceWork, reduce_rows
 from interest_graph.partition_keys import keys_of_partitions
+from interest_graph.table_files import TableFiles
 
 _COUNTS = "name STRING, n BIGINT"
 _EVENTS_PER_PART = 700_000  # a worker holds some 400 bytes for each event of a part
@@ -82,15 +83,23 @@ def n_parts(spark: SparkSession, n_events: int) -> int:
 
 
 def map_work(
-    settings: Settings, as_of: datetime, *, parts: int, clean: CleanConfig | None = None
+    settings: Settings,
+    as_of: datetime,
+    *,
+    parts: int,
+    clean: CleanConfig | None = None,
+    quarantine: TableFiles | None = None,
 ) -> MapWork:
-    """What tasks that judge records know; refused ones go out as rows."""
+    """What tasks that judge records know.
+
+    clean: by default that of the settings; quarantine: None: refused records go out as rows.
+    """
     return MapWork(
         sources={source.name: source for source in settings.event_sources},
         clean=clean or settings.clean,
         as_of=as_of,
         keys=tuple(keys_of_partitions(parts)),
-        quarantine=None,
+        quarantine=quarantine,
     )
 
 

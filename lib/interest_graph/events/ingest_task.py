@@ -15,6 +15,7 @@ import pyarrow as pa
 from interest_graph.config.sources import EVENT_COLUMNS
 from interest_graph.events import task_rows
 from interest_graph.events.map_task import MapWork, Received, map_records
+from interest_graph.events.records import constant
 from interest_graph.table_files import TableFiles, TableWriter, files_as_json
 
 BRONZE = "bronze"
@@ -81,23 +82,17 @@ def as_bronze(records: pa.Table, source: str, file: str) -> pa.Table:
     """Records of a file with the columns of bronze.events; absent ones are null."""
     n = records.num_rows
     names = set(records.column_names)
-    held: dict[str, Any] = {"source": _repeated(source, n), "file": _repeated(file, n)}
+    held: dict[str, Any] = {"source": constant(source, n), "file": constant(file, n)}
     for name in COLUMNS[2:]:
         held[name] = records[name] if name in names else pa.nulls(n, pa.string())
     return pa.table(held)
-
-
-def _repeated(value: str, n: int) -> pa.DictionaryArray:
-    codes = pa.Array.from_buffers(pa.int32(), n, [None, pa.py_buffer(bytes(4 * n))])
-    return pa.DictionaryArray.from_arrays(codes, pa.array([value], pa.string()))
 
 
 def _put_out(rows: pa.Table, batch: str, writer: TableWriter | None) -> Iterator[pa.RecordBatch]:
     if writer is not None:
         writer.write(rows, {"batch_id": batch})
         return
-    whole = rows.append_column("batch_id", _repeated(batch, rows.num_rows))
-    yield task_rows.packed(whole, BRONZE, 0)
+    yield task_rows.packed(task_rows.labelled(rows, batch_id=batch), BRONZE, 0)
 
 
 def _drained(waiting: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

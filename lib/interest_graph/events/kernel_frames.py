@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 from pyspark import TaskContext
@@ -14,9 +15,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from interest_graph.contract import Table
+from interest_graph.delta_state import Partitions, sql_of
 from interest_graph.errors import ConfigError, DataError
 from interest_graph.events import task_rows
 from interest_graph.session import temporarily
+from interest_graph.table_files import files_of_json
+
+if TYPE_CHECKING:
+    from interest_graph.store import Store
 
 T = TypeVar("T")
 Rows = Iterator[pa.RecordBatch]
@@ -70,12 +77,12 @@ def table_rows(rows: DataFrame, kind: str, schema: StructType) -> DataFrame:
 def _unpacked(batches: Iterable[pa.RecordBatch], names: list[str]) -> Rows:
     for row in task_rows.rows_of(batches):
         table = task_rows.from_bytes(row["data"]).select(names)
-        decoded = {name: _decoded(table[name]) for name in names}
-        yield from pa.table(decoded).to_batches(_ROWS_PER_BATCH)
+        plain = {name: decoded(table[name]) for name in names}
+        yield from pa.table(plain).to_batches(_ROWS_PER_BATCH)
 
 
-def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Spark takes no dictionaries."""
+def decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column as Spark takes it, without a dictionary."""
     if pa.types.is_dictionary(column.type):
         return column.cast(column.type.value_type)
     return column
@@ -101,6 +108,34 @@ def reader_errors() -> Iterator[None]:
         if kind == ConfigError.__name__:
             raise ConfigError(*text.strip().split(": ", 1)) from None
         raise DataError(text.strip()) from None
+
+
+def added(told: Iterable[Mapping[str, Any]], name: str) -> Counter[str]:
+    """The sum of the counts that the tasks told under a name."""
+    total: Counter[str] = Counter()
+    for content in told:
+        total.update(content.get(name, {}))
+    return total
+
+
+def write_table(
+    store: Store,
+    table: Table,
+    name: str,
+    told: Sequence[Mapping[str, Any]],
+    rows: DataFrame,
+    replaced: Partitions,
+) -> None:
+    """Replace the rows of a table's partitions (without a column: all) by what the tasks put out.
+
+    told: the tasks' summaries, which under `name` list the files that they wrote; rows: their task
+    rows, which hold the table's rows, as that kind, where Spark has to write them.
+    """
+    if any(name in content for content in told):
+        files = [file for content in told for file in content.get(name, [])]
+        store.commit(table, list(files_of_json(files)), replaced)
+    else:
+        store.replace(table, table_rows(rows, name, table.schema), sql_of(replaced))
 
 
 def summaries(rows: DataFrame) -> list[dict[str, Any]]:

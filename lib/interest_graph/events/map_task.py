@@ -17,12 +17,14 @@ import pyarrow as pa
 from interest_graph.config import CleanConfig, SourceConfig
 from interest_graph.events import task_rows
 from interest_graph.events.facts import split_by_user, with_canonical_items
+from interest_graph.events.periods import days_of
+from interest_graph.events.records import constant
 from interest_graph.events.rules import refuse
 from interest_graph.events.typed_records import type_records
 from interest_graph.table_files import TableFiles, TableWriter, files_as_json
 
 QUARANTINE = "quarantine"
-_DAY = 86_400_000_000  # microseconds
+OF_ORIGIN = ("source", "file")  # columns of refused records that have few values
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,10 @@ class _Account:
         }
 
 
-def map_records(
-    received: Iterable[Received], work: MapWork, task: str, part: int = 0
-) -> Iterator[pa.RecordBatch]:
+def map_records(received: Iterable[Received], work: MapWork, task: str) -> Iterator[pa.RecordBatch]:
     """Rows of accepted events by part, of refused records, and at last the summary.
 
-    task: a name for this attempt of the task; part: of the summary.
+    task: a name for this attempt of the task.
     """
     account = _Account()
     writer = work.quarantine.writer(task) if work.quarantine is not None else None
@@ -102,7 +102,7 @@ def map_records(
     told: dict[str, Any] = {"map": account.as_json()}
     if writer is not None:
         told[QUARANTINE] = files_as_json(writer.close())
-    yield task_rows.summary(told, part)
+    yield task_rows.summary(told, 0)
 
 
 def _judged(some: Received, work: MapWork, account: _Account) -> tuple[pa.Table, pa.Table | None]:
@@ -123,8 +123,8 @@ def _judged(some: Received, work: MapWork, account: _Account) -> tuple[pa.Table,
 
 
 def _on_days(events: pa.Table, days: tuple[int, ...]) -> pa.Table:
-    day = events["micros"].to_numpy() // _DAY
-    return events.filter(pa.array(np.isin(day, np.asarray(days, dtype=np.int64))))
+    day = days_of(events["micros"].to_numpy())
+    return events.filter(pa.array(np.isin(day, np.asarray(days, dtype=np.int32))))
 
 
 def _with_origin(refused: pa.Table, some: Received) -> pa.Table | None:
@@ -133,7 +133,7 @@ def _with_origin(refused: pa.Table, some: Received) -> pa.Table | None:
         return None
     return pa.table(
         {
-            "source": pa.array([some.source] * refused.num_rows, pa.string()),
+            "source": constant(some.source, refused.num_rows),
             "file": some.records["file"].take(refused["row"]),
             **{name: refused[name] for name in ("position", "reasons", "payload")},
         }
@@ -145,7 +145,4 @@ def _put_out(refused: pa.Table, batch: str, writer: TableWriter | None) -> Itera
     if writer is not None:
         writer.write(refused, partition)
         return
-    n = refused.num_rows
-    for name, value in partition.items():
-        refused = refused.append_column(name, pa.array([value] * n, pa.string()))
-    yield task_rows.packed(refused, QUARANTINE, 0)
+    yield task_rows.packed(task_rows.labelled(refused, **partition), QUARANTINE, 0)

@@ -47,14 +47,6 @@ def aliases_of(components: DataFrame) -> DataFrame:
     return others.select(F.col("id").alias("item_id"), "canonical_id")
 
 
-def with_canonical_items(records: DataFrame, aliases: DataFrame) -> DataFrame:
-    """Replace item_id by its canonical_id where `aliases` has one."""
-    renamed = aliases.withColumnRenamed("canonical_id", "_canonical_id")
-    joined = records.join(F.broadcast(renamed), "item_id", how="left")
-    canonical = F.coalesce("_canonical_id", "item_id")
-    return joined.withColumn("item_id", canonical).drop("_canonical_id")
-
-
 def _normalised(title: Column) -> Column:
     """The title in lower case, its letters and digits only, with single blanks between words."""
     return F.trim(F.regexp_replace(F.lower(title), r"[^\p{L}\p{N}]+", " "))

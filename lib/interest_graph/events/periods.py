@@ -10,10 +10,17 @@ from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
+MICROS_A_DAY = 86_400_000_000
 GRAINS = {"day": 10, "month": 7, "year": 4}  # the characters of a date that name the period
 _LEAST_ROWS = {"day": 50_000, "month": 5_000}  # of a period, on average
 _MOST_MONTHS = 24  # partitions that hold little
+
+
+def days_of(micros: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """The days since 1970 of moments in microseconds since 1970, UTC."""
+    return (micros // MICROS_A_DAY).astype(np.int32)
 
 
 def period_of_days(days: np.ndarray, grain: str) -> np.ndarray:

@@ -18,7 +18,7 @@ from interest_graph.events.delta_source import delta_records
 from interest_graph.events.kernel_frames import mapped, tasks_frame
 from interest_graph.events.path_patterns import escaped
 from interest_graph.events.readers import read_split
-from interest_graph.events.readers.source_bytes import is_splittable
+from interest_graph.events.readers.source_bytes import Split, is_splittable
 from interest_graph.events.records import Layout
 from interest_graph.events.sources import InputFile
 from interest_graph.events.work_plan import Piece, bytes_of_task, dealt, pieces_of
@@ -111,32 +111,28 @@ def _of_blobs(spark: SparkSession, some: Input, kernel: Kernel) -> DataFrame:
     """Read by Spark, file by file as a whole: of file systems that only Hadoop reaches."""
     packed = spark.read.format("binaryFile").load([escaped(unquote(f.name)) for f in some.layouts])
     columns = packed.select(F.col("_metadata.file_path").alias("file"), "content")
-    pieces = {
-        file.path: pieces_of(
-            some.source.name, file.path, file.size_bytes, layout, is_divisible=False, target=1
-        )[0]
-        for file, layout in some.layouts.items()
-    }
-    return mapped(columns, partial(_read_blobs, pieces=pieces, source=some.source, kernel=kernel))
+    layouts = {file.path: layout for file, layout in some.layouts.items()}
+    work = partial(_read_blobs, layouts=layouts, source=some.source, kernel=kernel)
+    return mapped(columns, work)
 
 
 def _read_blobs(
     batches: Iterable[pa.RecordBatch],
     task: str,
     *,
-    pieces: Mapping[str, Piece],
+    layouts: Mapping[str, Layout],
     source: SourceConfig,
     kernel: Kernel,
 ) -> Iterator[pa.RecordBatch]:
     def read() -> Read:
         for batch in batches:
             for place, file in enumerate(batch.column(0).to_pylist()):
-                piece, content = pieces[file], batch.column(1)[place].as_buffer()
+                split, content = Split(source.name, file), batch.column(1)[place].as_buffer()
 
                 def opened(_: str, content: pa.Buffer = content) -> BinaryIO:
                     return io.BytesIO(content)
 
-                for records in read_split(piece.split, source, piece.layout, opened):
+                for records in read_split(split, source, layouts[file], opened):
                     yield source.name, file, records
 
     yield from kernel(read(), task)

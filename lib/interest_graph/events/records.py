@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
+MAX_ID_LENGTH = 512  # characters; longer ids are run-together lines
 FIXED = (
     ("position", pa.int64()),
     ("length", pa.int64()),
@@ -40,6 +42,11 @@ class Layout:
 def schema_of(columns: Iterable[str]) -> pa.Schema:
     """The schema of records with these mapped columns."""
     return pa.schema([*FIXED, *[(column, pa.string()) for column in columns]])
+
+
+def constant(text: str, n: int) -> pa.DictionaryArray:
+    """A column of one text, n rows long."""
+    return pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), pa.array([text], pa.string()))
 
 
 def readable(raw: bytes) -> str:

@@ -62,7 +62,7 @@ def reduce_rows(
 
 def _put_out(cleaned: Cleaned, work: ReduceWork, task: str) -> Iterator[pa.RecordBatch]:
     told: dict[str, Any] = {"reduce": cleaned.counts}
-    for name, rows in ((INTERACTIONS, cleaned.facts), (BOTS, cleaned.bots)):
+    for name, rows in ((INTERACTIONS, cleaned.facts), (BOTS, cleaned.bots.sort_by("event_date"))):
         files = work.files.get(name)
         if files is None:
             yield from _as_rows(rows, name, work.grain)
@@ -87,6 +87,6 @@ def by_period(rows: pa.Table, grain: str) -> Iterator[tuple[str, pa.Table]]:
 
 def _as_rows(rows: pa.Table, kind: str, grain: str) -> Iterator[pa.RecordBatch]:
     for period, some in by_period(rows, grain):
-        whole = some.append_column("event_period", pa.array([period] * len(some), pa.string()))
+        whole = task_rows.labelled(some, event_period=period)
         for start in range(0, len(whole), _ROWS_PACKED):
             yield task_rows.packed(whole.slice(start, _ROWS_PACKED), kind, 0)

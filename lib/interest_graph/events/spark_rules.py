@@ -18,8 +18,9 @@ from pyspark.sql import functions as F
 from interest_graph.config import CleanConfig, SourceConfig
 from interest_graph.errors import ConfigError, one_line
 from interest_graph.events.bronze_reader import by_batch_and_source
-from interest_graph.events.kernel_frames import mapped
+from interest_graph.events.kernel_frames import decoded, mapped
 from interest_graph.events.map_task import MapWork, Received, map_records
+from interest_graph.events.task_rows import labelled
 from interest_graph.events.typed_records import TYPED, type_records
 
 _DDL = """file STRING, batch_id STRING, source STRING, position BIGINT, is_readable BOOLEAN,
@@ -59,17 +60,9 @@ def _typed(
 ) -> Iterator[pa.RecordBatch]:
     for name, batch, rows in by_batch_and_source(batches, sources):
         typed = type_records(rows, sources[name])
-        origin = {
-            "file": rows["file"],
-            "batch_id": pa.array([batch] * len(rows), pa.string()),
-        }
-        plain = {column: _plain(typed[column]) for column in TYPED.names}
-        yield from pa.table({**origin, **plain}).combine_chunks().to_batches()
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    is_coded = pa.types.is_dictionary(column.type)
-    return column.cast(column.type.value_type) if is_coded else column
+        typed = labelled(typed.append_column("file", rows["file"]), batch_id=batch)
+        plain = {column: decoded(typed[column]) for column in ("file", "batch_id", *TYPED.names)}
+        yield from pa.table(plain).combine_chunks().to_batches()
 
 
 def _map_typed(

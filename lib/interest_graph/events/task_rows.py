@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from interest_graph.events.records import constant
+
 COLUMNS = "part INT, kind STRING, n BIGINT, data BINARY"
 EVENTS, SUMMARY = "events", "summary"
 
@@ -22,6 +24,13 @@ _SCHEMA = pa.schema(
     [("part", pa.int32()), ("kind", pa.string()), ("n", pa.int64()), ("data", pa.binary())]
 )
 _CODEC = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+def labelled(rows: pa.Table, **values: str) -> pa.Table:
+    """The rows with more columns, of one text each."""
+    for name, value in values.items():
+        rows = rows.append_column(name, constant(value, rows.num_rows))
+    return rows
 
 
 def packed(rows: pa.Table, kind: str, part: int) -> pa.RecordBatch:

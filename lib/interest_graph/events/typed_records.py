@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from interest_graph.config import SourceConfig
 from interest_graph.events.numbers import parse_doubles
+from interest_graph.events.periods import days_of
+from interest_graph.events.records import constant
 from interest_graph.events.times import parse_times
 
-_MICROS_PER_DAY = 86_400_000_000
 _TEXTS = ("event_id", "user_id", "item_id", "action", "event_time", "value", "user_agent")
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 TYPED = pa.schema(
@@ -54,7 +55,7 @@ def _typed(records: pa.RecordBatch, source: SourceConfig) -> pa.RecordBatch:
     received = {name: _received(records, name) for name in _TEXTS}
     micros = parse_times(received["event_time"], source.time)
     columns = {
-        "source": _constant(source.name, len(records)),
+        "source": constant(source.name, len(records)),
         "position": records.column("position"),
         "is_readable": records.column("is_readable"),
         **{name: _id(received[name]) for name in ("event_id", "user_id", "item_id")},
@@ -100,7 +101,7 @@ def _has_blanks_or_empty(texts: pa.Array) -> bool:
 
 def _actions(texts: pa.Array, source: SourceConfig) -> pa.Array:
     if source.action is not None:
-        return _constant(source.action, len(texts))
+        return constant(source.action, len(texts))
     return _renamed(texts, source.actions.get if source.actions else str)
 
 
@@ -120,11 +121,7 @@ def _renamed(texts: pa.Array, name_of: Callable[[str], str | None]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(codes, pa.array(distinct, pa.string()))
 
 
-def _constant(text: str, n: int) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), pa.array([text], pa.string()))
-
-
 def _days(micros: pa.Array) -> pa.Array:
-    days = micros.fill_null(0).to_numpy() // _MICROS_PER_DAY
+    days = days_of(micros.fill_null(0).to_numpy())
     is_null = micros.is_null().to_numpy(zero_copy_only=False)
-    return pa.array(days.astype(np.int32), pa.int32(), mask=is_null).cast(pa.date32())
+    return pa.array(days, pa.int32(), mask=is_null).cast(pa.date32())

@@ -18,9 +18,10 @@ from interest_graph.events.facts.codes import (
     order_by,
     starts_of_runs,
 )
-from interest_graph.events.facts.events import DAY, Events
+from interest_graph.events.facts.events import Events
 from interest_graph.events.facts.fact_table import fact_table
 from interest_graph.events.facts.sessions import sessions_of
+from interest_graph.events.periods import MICROS_A_DAY
 
 CRAWLER = "crawler_agent"
 BOTS = pa.schema(
@@ -130,7 +131,7 @@ def _in_order_of_time(events: Events, rows: Ints) -> Ints:
     already that of source, item and action.
     """
     day, user = events.day[rows], events.user.codes[rows]
-    since_midnight = events.micros[rows] - np.multiply(day, DAY, dtype=np.int64)
+    since_midnight = events.micros[rows] - np.multiply(day, MICROS_A_DAY, dtype=np.int64)
     return rows[order_by(day, user, since_midnight, np.arange(len(rows)))]
 
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from interest_graph.errors import DataError
 from interest_graph.events.facts.codes import Coded, Codes, Floats, Ints, Mask, ranked
+from interest_graph.events.periods import days_of
 
-DAY = 86_400_000_000  # microseconds
 _LARGE = 2**31  # bytes that the offsets of a string array can address
 _PIECE = 4_000_000  # rows taken at once, so that their texts stay far below _LARGE
 
@@ -58,11 +58,6 @@ class Events:
         pieces = [rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE)]
         taken = [self.event_id.take(pa.array(piece)).cast(pa.string()) for piece in pieces]
         return pa.chunked_array(taken, pa.string())
-
-
-def days_of(micros: Ints) -> Codes:
-    """int32[n]: days since 1970 UTC, negative before."""
-    return (micros // DAY).astype(np.int32)
 
 
 def _numbers(table: pa.Table, name: str) -> Ints:

@@ -15,9 +15,14 @@ def require_mapped(source: SourceConfig, columns: Sequence[str], hint: str = "")
         for key, name in source.columns.items()
         if key not in source.optional and name not in columns
     ]
+    refuse_missing(missing, columns, hint)
+
+
+def refuse_missing(missing: Sequence[str], present: Sequence[str], hint: str = "") -> None:
+    """Raise DataError naming the missing columns, if any, and some of those that are there."""
     if missing:
-        present = ", ".join(columns[:30])
-        raise DataError(f"has no column {', '.join(missing)}; present: {present}{hint}")
+        shown = ", ".join(present[:30])
+        raise DataError(f"has no column {', '.join(missing)}; present: {shown}{hint}")
 
 
 def refuse_doubles(source: SourceConfig, columns: Sequence[str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -63,13 +61,11 @@ def _elements(text: str) -> list[str | None] | None:
     return None
 
 
-def _in_duckdb(query: str, texts: pa.Array) -> pa.Array:
-    import duckdb  # takes a while to load, and most files have no lists
+def _in_duckdb(sql: str, texts: pa.Array) -> pa.Array:
+    # DuckDB takes a while to load, and most files have no lists.
+    from interest_graph.events.readers.duck import query
 
-    with duckdb.connect(config={"threads": 1}) as db:
-        db.register("texts", pa.table({"text": texts}))
-        answer: Any = db.execute(query).to_arrow_table()
-    return answer["found"].combine_chunks()
+    return query(sql, texts=pa.table({"text": texts}))["found"].combine_chunks()
 
 
 def _scattered(where: pa.Array, values: pa.Array) -> pa.Array:

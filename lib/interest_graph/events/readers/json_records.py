@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError
+from interest_graph.events.readers.column_names import refuse_missing
 from interest_graph.events.readers.json_columns import parse_objects
 from interest_graph.events.readers.json_exact import parse_object
 from interest_graph.events.readers.json_scan import find_objects, split_at_objects
@@ -217,9 +218,7 @@ def _require_columns(records: list[dict[str, Any]], source: SourceConfig) -> Non
         and name not in present
         and name.partition(".")[0] not in present
     ]
-    if missing:
-        shown = ", ".join(present[:30])
-        raise DataError(f"has no column {', '.join(missing)}; present: {shown}")
+    refuse_missing(missing, present)
 
 
 def _leaves(record: dict[str, Any], prefix: str = "") -> Iterator[str]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError
 from interest_graph.events.custom_records import Reader, Record, column_names, to_records
+from interest_graph.events.readers.column_names import require_mapped
 from interest_graph.events.readers.source_bytes import OpenFile, Split, content
 from interest_graph.events.records import Layout, schema_of
 from interest_graph.plugins import load_function
@@ -40,15 +41,10 @@ def inspect(split: Split, source: SourceConfig, open_file: OpenFile) -> Layout |
     found = _found(split, source, open_file)
     with _naming(split, source):
         columns = column_names(found)
-    missing = [
-        name
-        for key, name in source.columns.items()
-        if key not in source.optional and name not in columns
-    ]
-    if columns and missing:
-        present = ", ".join(columns[:30])
-        raise DataError(f"has no column {', '.join(missing)}; present: {present}")
-    return Layout(tuple(columns), is_whole=True) if columns else None
+    if not columns:
+        return None
+    require_mapped(source, columns)
+    return Layout(tuple(columns), is_whole=True)
 
 
 def _found(split: Split, source: SourceConfig, open_file: OpenFile) -> Iterable[Record | pa.Table]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
 
 from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError, DataError
@@ -15,6 +14,7 @@ from interest_graph.events.readers.compression import DamagedFile, decompressed,
 from interest_graph.events.readers.encodings import is_utf8, to_utf8
 from interest_graph.events.readers.lines import BOM, WHITE
 from interest_graph.events.records import Layout
+from interest_graph.worker_files import local_name
 
 OpenFile = Callable[[str], BinaryIO]
 FindEnd = Callable[[bytes, SourceConfig, Layout], int]
@@ -47,8 +47,7 @@ class Split:
 
 def open_local(path: str) -> BinaryIO:
     """Open a local file for reading, given by a plain path or a file: URI."""
-    is_uri = path.startswith("file:")
-    return open(unquote(urlsplit(path).path) if is_uri else path, "rb")
+    return open(local_name(path), "rb")
 
 
 def is_splittable(path: str, source: SourceConfig) -> bool:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError, one_line
 from interest_graph.events.readers.arrow_text import json_of, objects_of, text_of
+from interest_graph.events.readers.column_names import refuse_missing
 from interest_graph.events.readers.folder_values import constant, folder_of
 from interest_graph.events.records import Layout, schema_of
 
@@ -83,9 +84,7 @@ def layout_of(
         and resolve(name, schema) is None
         and folder_of(name, layout.folders) is None
     ]
-    if missing:
-        present = ", ".join([*layout.columns, *layout.folders][:30])
-        raise DataError(f"has no column {', '.join(missing)}; present: {present}")
+    refuse_missing(missing, [*layout.columns, *layout.folders])
     return layout
 
 

@@ -21,7 +21,14 @@ from interest_graph.delta_state import sql_of
 from interest_graph.errors import ConflictError
 from interest_graph.events import min_support, task_rows
 from interest_graph.events.clean_records import n_parts
-from interest_graph.events.kernel_frames import large_rows, reader_errors, summaries, table_rows
+from interest_graph.events.kernel_frames import (
+    added,
+    large_rows,
+    reader_errors,
+    summaries,
+    table_rows,
+    write_table,
+)
 from interest_graph.events.map_task import QUARANTINE, MapWork
 from interest_graph.events.reduce_task import BOTS, INTERACTIONS
 from interest_graph.job import Job, Run
@@ -66,7 +73,7 @@ def _clean(
         with run.phase("refusing records"), reader_errors():
             told = told or summaries(new)
             refused = {"batch_id": list(batches.new), "kind": ["events"]}
-            frames.write(run, QUARANTINE, told, new, refused)
+            write_table(run.store, tables.QUARANTINE, QUARANTINE, told, new, refused)
         first_pass = first_pass_of(told, batches.new)
         region = clean_plan.region_of(run, batches, first_pass)
         if region.is_empty:
@@ -89,7 +96,7 @@ def _packed(
     if handed is not None:
         return handed.rows, handed.told, handed.work
     parts = n_parts(run.spark, sum(batches.held.values()))
-    work = frames.map_work(run, parts, frames.targets(run).quarantine, aliases)
+    work = frames.map_work(run, parts, aliases)
     # On disk: they are needed twice, to find the days and to make the facts.
     rows = frames.map_batches(run, batches.new, work).persist(StorageLevel.DISK_ONLY)
     return rows, [], work
@@ -99,27 +106,21 @@ def _write_facts(
     run: Run, events: DataFrame, work: MapWork, region: clean_plan.Region
 ) -> dict[str, int]:
     """Write the facts of the region and its bots; returns the counts of records."""
-    to = frames.targets(run)
-    rows = frames.reduced(run, events, work, region.written, region.grain, to)
-    if to.interactions is None:
+    files = frames.fact_files(run)
+    rows = frames.reduced(run, events, work, region.written, region.grain, files)
+    if not {INTERACTIONS, BOTS} <= files.keys():
         rows = rows.persist(StorageLevel.DISK_ONLY)
     told = summaries(rows)
     counts = Counter({"accepted": 0, "kept": 0})
-    for summary in told:
-        counts.update(summary.get("reduce", {}))
-    if _needs_support(run):
+    counts.update(added(told, "reduce"))
+    if frames.needs_support(run):
         counts.update(_write_supported(run, rows, region))
     else:
-        frames.write(run, INTERACTIONS, told, rows, region.replaced)
+        write_table(run.store, tables.INTERACTIONS, INTERACTIONS, told, rows, region.replaced)
     if run.settings.clean.bots is not None:
-        frames.write(run, BOTS, told, rows, region.replaced)
+        write_table(run.store, tables.BOTS, BOTS, told, rows, region.replaced)
     rows.unpersist()
     return dict(counts)
-
-
-def _needs_support(run: Run) -> bool:
-    config = run.settings.clean
-    return max(config.min_user_events, config.min_item_events) > 1
 
 
 def _write_supported(run: Run, rows: DataFrame, region: clean_plan.Region) -> dict[str, int]:

@@ -221,20 +221,17 @@ def record_no_work(run: Run) -> None:
 
 def _has_aliases(run: Run) -> bool:
     """Whether silver.item_aliases is up to date with silver.items and the settings."""
-    if not all(map(run.store.exists, (tables.RUNS, tables.BATCHES, tables.ITEM_ALIASES))):
-        return False
-    runs = run.store.read(tables.RUNS).where("job = 'clean' AND status = 'succeeded'")
-    last = runs.orderBy(F.desc("started_ts")).select("reads", "writes").first()
-    if last is None:
+    last = run.last_success()
+    if last is None or not run.store.exists(tables.ITEM_ALIASES):
         return False
     settings = settings_digest(run.settings.clean, run.settings.event_sources)
-    cleaned = run.store.read(tables.BATCHES).select("settings").distinct().collect()
+    cleaned = run.store.read_rows(tables.BATCHES)["settings"].to_pylist()
     known = (
-        (tables.ITEMS, last.reads.get(tables.ITEMS.name, -1)),
-        (tables.ITEM_ALIASES, last.writes[tables.ITEM_ALIASES.name]),
+        (tables.ITEMS, dict(last["reads"]).get(tables.ITEMS.name, -1)),
+        (tables.ITEM_ALIASES, dict(last["writes"])[tables.ITEM_ALIASES.name]),
     )
     are_unchanged = all(run.store.changes_since(table, version) == 0 for table, version in known)
-    return are_unchanged and {row.settings.split("-")[0] for row in cleaned} == {settings}
+    return are_unchanged and {digest.split("-")[0] for digest in cleaned} == {settings}
 
 
 def _digest_of(aliases: DataFrame | None) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from interest_graph.errors import DataError
+from interest_graph.events.kernel_frames import added
 from interest_graph.events.periods import as_date
 
 
@@ -34,27 +35,20 @@ def first_pass_of(told: Sequence[Mapping[str, Any]], new: Mapping[str, int]) -> 
     another number.
     """
     accounts = [summary["map"] for summary in told if "map" in summary]
-    _require_all_read(_sums(accounts, "n_records"), new)
+    _require_all_read(added(accounts, "n_records"), new)
     days: dict[str, set[int]] = {batch: set() for batch in new}
     for account in accounts:
         for batch, numbers in account["days"].items():
             days[batch].update(numbers)
     future = min((a["future"] for a in accounts if a["future"] is not None), default=None)
-    refused = _sums(accounts, "n_refused")
-    counts = {name: n for name, n in sorted(_sums(accounts, "counts").items()) if n}
+    refused = added(accounts, "n_refused")
+    counts = {name: n for name, n in sorted(added(accounts, "counts").items()) if n}
     return FirstPass(
         {batch: [as_date(number) for number in sorted(held)] for batch, held in days.items()},
         {batch: refused[batch] for batch in new},
         None if future is None else datetime.fromtimestamp(future / 1e6, UTC),
         counts,
     )
-
-
-def _sums(accounts: Collection[Mapping[str, Any]], name: str) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for account in accounts:
-        total.update(account[name])
-    return total
 
 
 def _require_all_read(read: Counter[str], new: Mapping[str, int]) -> None:

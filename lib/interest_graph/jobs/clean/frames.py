@@ -2,77 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, Row
 
 from interest_graph import tables
-from interest_graph.contract import Table
-from interest_graph.delta_state import Partitions, sql_of
+from interest_graph.delta_state import sql_of
 from interest_graph.events import clean_records, periods, task_rows
 from interest_graph.events.bronze_reader import BronzeFile, map_bronze_files
 from interest_graph.events.clean_records import reduced_frame
 from interest_graph.events.ingest_task import map_read
 from interest_graph.events.inspection import inspect_files, list_files
-from interest_graph.events.kernel_frames import table_rows, tasks_frame
-from interest_graph.events.map_task import QUARANTINE, MapWork
+from interest_graph.events.kernel_frames import tasks_frame
+from interest_graph.events.map_task import OF_ORIGIN, MapWork
 from interest_graph.events.reading import Input, read_inputs
 from interest_graph.events.reduce_task import BOTS, INTERACTIONS, ReduceWork
 from interest_graph.events.sources import as_input_files, require_unchanged
 from interest_graph.events.spark_rules import places_of
 from interest_graph.events.work_plan import bytes_of_task, dealt
 from interest_graph.job import Run
-from interest_graph.table_files import TableFiles, files_of_json
-
-TABLES: dict[str, Table] = {
-    QUARANTINE: tables.QUARANTINE,
-    INTERACTIONS: tables.INTERACTIONS,
-    BOTS: tables.BOTS,
-}
+from interest_graph.table_files import TableFiles
 
 
-@dataclass(frozen=True)
-class Targets:
-    """Where workers write the tables of the clean job; all null where only Spark may."""
-
-    quarantine: TableFiles | None
-    interactions: TableFiles | None
-    bots: TableFiles | None
-
-    def of_facts(self) -> dict[str, TableFiles]:
-        """By name as the reduce task takes them."""
-        named = {INTERACTIONS: self.interactions, BOTS: self.bots}
-        return {name: files for name, files in named.items() if files is not None}
+def needs_support(run: Run) -> bool:
+    """Whether users or items with few events are dropped, for which Spark counts all facts."""
+    config = run.settings.clean
+    return max(config.min_user_events, config.min_item_events) > 1
 
 
-def targets(run: Run) -> Targets:
-    """Tables to write to. With minimum support, facts go through Spark, which counts by item."""
-    quarantine = run.store.files_of(tables.QUARANTINE, coded=("source", "file"))
-    clean = run.settings.clean
-    if quarantine is None or max(clean.min_user_events, clean.min_item_events) > 1:
-        return Targets(quarantine, None, None)
+def fact_files(run: Run) -> dict[str, TableFiles]:
+    """Where workers write facts and bots; without those that go through Spark."""
+    if needs_support(run):
+        return {}
     coded = ("user_id", "item_id", "action", "session_id", "source")
-    return Targets(
-        quarantine,
-        run.store.files_of(tables.INTERACTIONS, coded=coded, ranged=("event_ts", "event_date")),
-        run.store.files_of(tables.BOTS, coded=("rule",), ranged=("event_date",)),
-    )
+    ranged = ("event_ts", "event_date")
+    found = {
+        INTERACTIONS: run.store.files_of(tables.INTERACTIONS, coded=coded, ranged=ranged),
+        BOTS: run.store.files_of(tables.BOTS, coded=("rule",), ranged=("event_date",)),
+    }
+    return {name: files for name, files in found.items() if files is not None}
 
 
-def map_work(
-    run: Run, parts: int, quarantine: TableFiles | None, aliases: DataFrame | None
-) -> MapWork:
+def map_work(run: Run, parts: int, aliases: DataFrame | None) -> MapWork:
     """What the tasks that judge new records know."""
-    work = clean_records.map_work(run.settings, run.as_of, parts=parts)
-    if aliases is not None:
-        found = pa.Table.from_pandas(aliases.toPandas(), preserve_index=False)
-        work = replace(work, aliases=task_rows.to_bytes(found).to_pybytes())
-    return replace(work, quarantine=quarantine)
+    quarantine = run.store.files_of(tables.QUARANTINE, coded=OF_ORIGIN)
+    work = clean_records.map_work(run.settings, run.as_of, parts=parts, quarantine=quarantine)
+    if aliases is None:
+        return work
+    found = pa.Table.from_pandas(aliases.toPandas(), preserve_index=False)
+    return replace(work, aliases=task_rows.to_bytes(found).to_pybytes())
 
 
 def map_batches(
@@ -98,11 +80,12 @@ def _unkept_inputs(run: Run, batches: Collection[str]) -> dict[str, list[Input]]
         return {}
     ledger = [Row(**row) for row in run.store.read_rows(tables.FILES).to_pylist()]
     found: dict[str, list[Input]] = {}
-    for batch in batches:
-        for name, source in sources.items():
+    for name, source in sources.items():
+        listed = list_files(run.spark, source)
+        for batch in batches:
             mine = [row for row in ledger if (row.batch_id, row.source) == (batch, name)]
             files = as_input_files(mine)
-            require_unchanged(files, list_files(run.spark, source))
+            require_unchanged(files, listed)
             layouts = inspect_files(run.spark, source, files)
             if layouts:
                 found.setdefault(batch, []).append(Input(source, layouts))
@@ -126,29 +109,14 @@ def _of_bronze(run: Run, batches: Collection[str], work: MapWork) -> DataFrame:
 
 
 def reduced(
-    run: Run, rows: DataFrame, work: MapWork, days: Collection[date] | None, grain: str, to: Targets
+    run: Run,
+    rows: DataFrame,
+    work: MapWork,
+    days: Collection[date] | None,
+    grain: str,
+    files: Mapping[str, TableFiles],
 ) -> DataFrame:
     """Task rows of facts, by users. rows: of map_batches; days: to write, None for all."""
     numbers = None if days is None else periods.as_numbers(days)
-    reduce = ReduceWork(run.settings.clean, numbers, grain, to.of_facts())
+    reduce = ReduceWork(run.settings.clean, numbers, grain, files)
     return reduced_frame(rows, len(work.keys), reduce)
-
-
-def write(
-    run: Run,
-    name: str,
-    told: Sequence[Mapping[str, Any]],
-    rows: DataFrame,
-    replaced: Partitions,
-) -> None:
-    """Replace the rows of a table's partitions (without a column: all) by what the tasks put out.
-
-    told: the tasks' summaries, which name the files that they wrote; rows: their task rows, which
-    hold the table's rows where Spark has to write them.
-    """
-    table = TABLES[name]
-    if any(name in summary for summary in told):
-        files = [file for summary in told for file in summary.get(name, [])]
-        run.store.commit(table, list(files_of_json(files)), replaced)
-    else:
-        run.store.replace(table, table_rows(rows, name, table.schema), sql_of(replaced))

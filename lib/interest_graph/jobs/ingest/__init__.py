@@ -8,7 +8,6 @@ the files are marked as done. A run first finishes pending batches of earlier ru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from pyspark.sql import functions as F
 
@@ -17,7 +16,7 @@ from interest_graph.config import SourceConfig
 from interest_graph.errors import ConfigError
 from interest_graph.events.clean_records import map_work, n_parts
 from interest_graph.events.inspection import inspect_files, list_files
-from interest_graph.events.map_task import MapWork
+from interest_graph.events.map_task import OF_ORIGIN, MapWork
 from interest_graph.events.readers.compression import is_compressed
 from interest_graph.events.reading import Input
 from interest_graph.events.sources import InputFile, batch_id, plan_work, shape_of
@@ -112,13 +111,13 @@ def _work_of_clean(run: Run, files: Sequence[InputFile]) -> MapWork | None:
     needs_more = clean.fitted_caps or clean.same_items or places_of(clean)
     if run.handover is None or needs_more or not files:
         return None
-    quarantine = run.store.files_of(tables.QUARANTINE, coded=("source", "file"))
+    quarantine = run.store.files_of(tables.QUARANTINE, coded=OF_ORIGIN)
     if quarantine is None:
         return None
     n_bytes = sum(file.size_bytes * _expansion(file.path) for file in files)
     n_events = n_bytes // _BYTES_OF_RECORD
-    work = map_work(run.settings, run.as_of, parts=n_parts(run.spark, n_events))
-    return replace(work, quarantine=quarantine)
+    parts = n_parts(run.spark, n_events)
+    return map_work(run.settings, run.as_of, parts=parts, quarantine=quarantine)
 
 
 def _expansion(path: str) -> int:

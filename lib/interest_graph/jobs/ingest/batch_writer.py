@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,7 +13,6 @@ from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.contract import Table
-from interest_graph.delta_state import sql_of
 from interest_graph.events.attribute_task import REFUSED, ROWS, shape_records
 from interest_graph.events.attributes import (
     as_given,
@@ -24,14 +22,20 @@ from interest_graph.events.attributes import (
     stored_first,
 )
 from interest_graph.events.ingest_task import BRONZE, IngestWork, take_in
-from interest_graph.events.kernel_frames import large_rows, reader_errors, summaries, table_rows
+from interest_graph.events.kernel_frames import (
+    added,
+    large_rows,
+    reader_errors,
+    summaries,
+    table_rows,
+    write_table,
+)
 from interest_graph.events.map_task import MapWork
 from interest_graph.events.reading import Input, read_inputs
 from interest_graph.events.sources import DONE, PENDING, InputFile
 from interest_graph.handover import Packed
 from interest_graph.job import Run
 from interest_graph.small_tables import rows_of
-from interest_graph.table_files import files_of_json
 
 ATTRIBUTES: dict[str, Table] = {
     "users": tables.USERS,
@@ -67,7 +71,7 @@ def claim(
 
     def change(ledger: pa.Table) -> pa.Table:
         held = set(_keys(ledger))
-        mine[:] = [f for f in files if (f.source, f.path) in before or _key(f) not in held]
+        mine[:] = [f for f in files if _key(f) in before or _key(f) not in held]
         return _with_entries(ledger, _entries(batch, mine, PENDING, shapes))
 
     run.store.edit_rows(tables.FILES, change)
@@ -104,18 +108,12 @@ def write_events(
         rows = rows.persist(StorageLevel.DISK_ONLY)
     with reader_errors(), large_rows(run.spark):
         told = summaries(rows)
-        replaced = {"batch_id": [batch]}
-        if bronze is None:
-            schema = tables.EVENTS.schema
-            run.store.replace(tables.EVENTS, table_rows(rows, BRONZE, schema), sql_of(replaced))
-        else:
-            files = [file for summary in told for file in summary.get(BRONZE, [])]
-            run.store.commit(tables.EVENTS, list(files_of_json(files)), replaced)
+        write_table(run.store, tables.EVENTS, BRONZE, told, rows, {"batch_id": [batch]})
     if clean is not None and run.handover is not None:
         run.handover.batches[batch] = Packed(rows, told, clean)
     else:
         rows.unpersist()
-    return _counted(told, "ingest")
+    return added(told, "ingest")
 
 
 def merge_attributes(run: Run, kind: str, batch: str, inputs: Sequence[Input]) -> dict[str, int]:
@@ -124,7 +122,7 @@ def merge_attributes(run: Run, kind: str, batch: str, inputs: Sequence[Input]) -
     Refused records go to silver.quarantine. Returns the number of records by file.
     """
     table, sources = ATTRIBUTES[kind], {some.source.name: some.source for some in inputs}
-    kernel = partial(_shaped, sources=sources)
+    kernel = partial(shape_records, sources=sources)
     packed = read_inputs(run.spark, inputs, kernel).persist(StorageLevel.DISK_ONLY)
     with reader_errors(), large_rows(run.spark):
         told = summaries(packed)
@@ -135,11 +133,7 @@ def merge_attributes(run: Run, kind: str, batch: str, inputs: Sequence[Input]) -
         rows = in_file_order(shaped, files).drop("file", "position")
         run.store.merge(table, _merged_with_stored(run, table, kind, rows))
     packed.unpersist()
-    return _counted(told, "ingest")
-
-
-def _shaped(read: Any, _task: str, *, sources: Mapping[str, Any]) -> Any:
-    return shape_records(read, sources)
+    return added(told, "ingest")
 
 
 def _merged_with_stored(run: Run, table: Table, kind: str, rows: DataFrame) -> DataFrame:
@@ -155,7 +149,7 @@ def _write_refused(
     run: Run, kind: str, batch: str, packed: DataFrame, told: Sequence[Mapping[str, Any]]
 ) -> None:
     """Write refused records of attributes, and count them by kind."""
-    reasons = _counted(told, "reasons")
+    reasons = added(told, "reasons")
     where = f"batch_id = '{batch}' AND kind = '{kind}'"
     if not (reasons or run.store.exists(tables.QUARANTINE)):
         return
@@ -193,13 +187,6 @@ def _keys(entries: pa.Table) -> list[tuple[str, str]]:
 
 def _key(file: InputFile) -> tuple[str, str]:
     return (file.source, file.path)
-
-
-def _counted(told: Sequence[Mapping[str, Any]], name: str) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for summary in told:
-        total.update(summary.get(name, {}))
-    return dict(total)
 
 
 def _entries(
