@@ -9,7 +9,7 @@ from scipy import sparse
 from tests.train.graphs import COSTS, EDGES, frame_of, random_matrix, sharded
 
 from interest_graph.arrays import unpack_texts
-from interest_graph.errors import ConfigError, DataError, TrainingError
+from interest_graph.errors import DataError, TrainingError
 from interest_graph.train.distributed.array_codec import unpack
 from interest_graph.train.kernels.sparse import csr
 
@@ -103,8 +103,10 @@ def test_weights_must_be_finite_and_positive(spark, weight):
         sharded(edges, 1)
 
 
-def test_more_shards_than_users_are_refused(spark):
+def test_there_are_never_more_shards_than_users(spark):
     edges = spark.createDataFrame([("a", "x", 1.0), ("b", "y", 1.0)], EDGES)
 
-    with pytest.raises(ConfigError, match=r"train.n_shards: 2 users cannot fill 3 shards"):
-        sharded(edges, 3)
+    graph = sharded(edges, 3)
+
+    assert graph.n_shards == 2
+    assert sorted(shards_of(graph)[0]) == [0, 1]

@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, Shipped, ship, shipping
 from interest_graph.config.train import TrainConfig
-from interest_graph.errors import ConfigError
 from interest_graph.train.distributed.all_reduce import gram, user_rows
 from interest_graph.train.distributed.sharded_graph import ShardedGraph, pack_shards
 from interest_graph.train.kernels.krylov import leading_spectrum
@@ -59,11 +58,9 @@ def partition(
 def shard_by_hash(histories: Histories, n_shards: int, costs: Costs, seed: int) -> ShardedGraph:
     """Assign most users to shards by hash, the heaviest to the lightest shards; pack the shards.
 
-    Raises ConfigError when there are fewer users than shards.
+    n_shards: at most the number of users.
     """
     items, size = histories.items, histories.size
-    if size.n_users < n_shards:
-        raise ConfigError("train.n_shards", f"{size.n_users} users cannot fill {n_shards} shards")
     rows = pack_shards(assign_by_hash(histories.rows, n_shards, costs, seed), n_shards)
     degrees = {"degrees": items.degrees, "all_degrees": items.all_degrees}
     return ShardedGraph(
