@@ -77,12 +77,14 @@ def _put_out(cleaned: Cleaned, work: ReduceWork, task: str) -> Iterator[pa.Recor
 def by_period(rows: pa.Table, grain: str) -> Iterator[tuple[str, pa.Table]]:
     """The rows of each partition; rows: with event_date, in whose order they are."""
     days = rows["event_date"].cast(pa.int32()).to_numpy()
-    periods = period_of_days(days, grain)
     if not len(days):
         return
-    changes = np.flatnonzero(periods[1:] != periods[:-1]) + 1
-    for start, end in pairwise([0, *changes.tolist(), len(days)]):
-        yield str(periods[start]), rows.slice(start, end - start)
+    first_of_day = np.append(0, np.flatnonzero(days[1:] != days[:-1]) + 1)
+    periods = period_of_days(days[first_of_day], grain)
+    is_first = np.append(True, periods[1:] != periods[:-1])
+    edges = [*first_of_day[is_first].tolist(), len(days)]
+    for period, (start, end) in zip(periods[is_first].tolist(), pairwise(edges), strict=True):
+        yield period, rows.slice(start, end - start)
 
 
 def _as_rows(rows: pa.Table, kind: str, grain: str) -> Iterator[pa.RecordBatch]:

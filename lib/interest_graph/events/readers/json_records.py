@@ -58,8 +58,8 @@ def read_window(window: bytes, base: int, source: SourceConfig, layout: Layout) 
     read = _with_position(found, base, objects)
     if len(broken[0]) == 0:
         return read
-    parts = [read.filter(read["is_readable"]), *_read_broken(window, base, broken, source, layout)]
-    return pa.concat_tables(parts).sort_by("position")
+    mended = _read_broken(window, base, broken, source, layout)
+    return _in_order(read, np.flatnonzero(is_readable), mended)
 
 
 def end_of_records(window: bytes, source: SourceConfig, layout: Layout) -> int:  # noqa: ARG001
@@ -89,19 +89,14 @@ def inspect(head: bytes, source: SourceConfig) -> Layout | None:
     if not text.strip(WHITE):
         return None
     starts, ends = find_objects(text, np.array([0]), np.array([len(text)]))
-    found = [text[s:e] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)]
-    readable_ones = [(piece, record) for piece in found if (record := _object(piece)) is not None]
-    records = [record for _, record in readable_ones] or [
-        record for line in text.split(b"\n") if (record := _object(line)) is not None
-    ]
+    pieces = [text[s:e] for s, e in zip(starts.tolist(), ends.tolist(), strict=True)]
     first = text.lstrip(WHITE)[:1]
-    if records:
-        _require_columns(records, source)
-    elif first not in (b"{", b"["):
+    # Without records there is an object that is longer than the head, or broken ones alone.
+    has_records = _require_columns(_records(text, pieces), source)
+    if not has_records and first not in (b"{", b"["):
         raise DataError("holds no JSON object in its first lines")
-    over_lines = any(b"\n" in piece for piece, _ in readable_ones)
-    is_unended = not records  # an object that is longer than the head, or broken ones alone
-    return Layout(is_whole=first == b"[" or over_lines or is_unended or b"\n" not in text)
+    over_lines = any(b"\n" in piece and _object(piece) is not None for piece in pieces)
+    return Layout(is_whole=first == b"[" or over_lines or not has_records or b"\n" not in text)
 
 
 def _lines(window: bytes, start: int) -> tuple[Offsets, Offsets]:
@@ -159,6 +154,15 @@ def _read_broken(
     ]
 
 
+def _in_order(read: pa.Table, chosen: Offsets, others: list[pa.Table]) -> pa.Table:
+    """The chosen rows of a table and the other tables' rows, by position."""
+    rows = [chosen, np.arange(len(read), len(read) + sum(map(len, others)))]
+    whole = pa.concat_tables([read, *others])
+    found = np.concatenate(rows)
+    order = np.argsort(whole["position"].to_numpy()[found], kind="stable")
+    return whole.take(pa.array(found[order]))
+
+
 def _pairs(bounds: tuple[Offsets, Offsets], chosen: Mask | None = None) -> list[tuple[int, int]]:
     starts, ends = bounds if chosen is None else (bounds[0][chosen], bounds[1][chosen])
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
@@ -201,6 +205,18 @@ def _with_position(found: pa.Table, base: int, bounds: tuple[Offsets, Offsets]) 
     return pa.table(columns, names=["position", "length", *found.column_names])
 
 
+def _records(text: bytes, pieces: list[bytes]) -> Iterator[dict[str, Any]]:
+    """The pieces that are objects; if none is, the lines of the text that are."""
+    has_objects = False
+    for piece in pieces:
+        if (record := _object(piece)) is not None:
+            has_objects = True
+            yield record
+    if not has_objects:
+        found = map(_object, text.split(b"\n"))
+        yield from (record for record in found if record is not None)
+
+
 def _object(piece: bytes) -> dict[str, Any] | None:
     try:
         return parse_object(piece.decode())
@@ -208,17 +224,28 @@ def _object(piece: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _require_columns(records: list[dict[str, Any]], source: SourceConfig) -> None:
-    present = list(dict.fromkeys(name for record in records for name in _leaves(record)))
+def _require_columns(records: Iterator[dict[str, Any]], source: SourceConfig) -> bool:
+    """Look at records until each column has been seen; whether there is any record."""
     missing = [
         name
         for key, name in source.columns.items()
-        if key in _REQUIRED
-        and key not in source.optional
-        and name not in present
-        and name.partition(".")[0] not in present
+        if key in _REQUIRED and key not in source.optional
     ]
-    refuse_missing(missing, present)
+    present: dict[str, None] = {}
+    has_records = False
+    for record in records:
+        has_records = True
+        present.update(dict.fromkeys(_leaves(record)))
+        missing = [
+            name
+            for name in missing
+            if name not in present and name.partition(".")[0] not in present
+        ]
+        if not missing:
+            return True
+    if has_records:
+        refuse_missing(missing, list(present))
+    return has_records
 
 
 def _leaves(record: dict[str, Any], prefix: str = "") -> Iterator[str]:

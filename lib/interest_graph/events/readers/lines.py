@@ -86,7 +86,7 @@ def as_strings(window: bytes, starts: Offsets, ends: Offsets) -> pa.LargeStringA
     `not_utf8`.
     """
     texts = as_binaries(window, starts, ends).view(pa.large_string())
-    broken = _not_utf8(texts)
+    broken = not_utf8(texts)
     if len(broken) == 0:
         return texts
     mended = [readable(window[starts[n] : ends[n]]) for n in broken.tolist()]
@@ -96,12 +96,8 @@ def as_strings(window: bytes, starts: Offsets, ends: Offsets) -> pa.LargeStringA
     return pc.replace_with_mask(texts, pa.array(mask), as_read)
 
 
-def not_utf8(window: bytes, starts: Offsets, ends: Offsets) -> Offsets:
-    """Numbers of the lines that are not UTF-8."""
-    return _not_utf8(as_binaries(window, starts, ends).view(pa.large_string()))
-
-
-def _not_utf8(texts: pa.LargeStringArray) -> Offsets:
+def not_utf8(texts: pa.LargeStringArray) -> Offsets:
+    """Numbers of the texts, made of any bytes, that are not UTF-8."""
     try:
         texts.validate(full=True)  # one fast check of all the bytes
         return np.zeros(0, np.int64)
