@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from datetime import UTC, date, datetime
 from operator import itemgetter
 from pathlib import Path
 
+import deltalake
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import functions as F
 
-from interest_graph import delta_commit, tables
+from interest_graph import delta_checkpoint, delta_commit, tables
 from interest_graph.contract import Table
 from interest_graph.small_tables import rows_of
 from interest_graph.table_files import NewFile, TableFiles, compact
@@ -212,6 +216,52 @@ def test_the_state_behind_a_checkpoint_is_that_which_spark_sees(open_pipeline):
     assert sorted(found, key=key) == sorted(expected, key=key)
     assert len(found) == 5 + 13
     assert store.columns(DAYS) == ("name", "n", "day")
+
+
+def test_a_long_log_is_trimmed_to_its_retention(open_pipeline, monkeypatch):
+    store = open_pipeline().store
+    for n in range(12):
+        store.append_rows(DAYS, rows_of(DAYS, [(f"n{n}", n, "1")]))
+    log = Path(store.location(DAYS)) / "_delta_log"
+    long_ago = time.time() - 60 * 86_400
+    for file in log.glob("0*"):
+        if int(file.name.split(".")[0]) <= 11:
+            os.utime(file, (long_ago, long_ago))
+
+    store.trim_log(DAYS)
+    assert len(list(log.glob("*.json"))) == 13  # too short to care
+    monkeypatch.setattr(delta_checkpoint, "_LONG_LOG", 10)
+    store.trim_log(DAYS)
+
+    assert min(int(file.stem) for file in log.glob("*.json")) >= 10
+    assert store.read(DAYS).count() == len(store.read_rows(DAYS)) == 12
+
+
+def test_every_reader_reads_our_checkpoints(open_pipeline):
+    """Nothing but the checkpoint is left of the log, and Spark and delta-rs go on behind it."""
+    store = open_pipeline().store
+    for n in range(10):
+        store.append_rows(DAYS, rows_of(DAYS, [(f"n{n}", n, str(n % 2))]))
+    store.edit_rows(DAYS, lambda held: held.slice(2))
+    store.delete(DAYS, "n = 9")  # by Spark
+    for n in range(8):
+        store.append_rows(DAYS, rows_of(DAYS, [(f"m{n}", 100 + n, "1")]))
+    folder = Path(store.location(DAYS))
+    log = folder / "_delta_log"
+    for file in log.glob("*.json"):
+        if int(file.stem) <= 10:
+            file.unlink()
+    expected = {*range(2, 9), *range(100, 108)}
+
+    by_rust = deltalake.DeltaTable(str(folder))
+    assert set(by_rust.to_pyarrow_table()["n"].to_pylist()) == expected
+    assert by_rust.metadata().partition_columns == ["day"]
+    store.spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
+    assert {row.n for row in store.read(DAYS).collect()} == expected
+    assert set(store.read_rows(DAYS)["n"].to_pylist()) == expected
+    store.append(DAYS, store.read(DAYS).where("n = 100").withColumn("n", F.lit(7).cast("bigint")))
+    assert store.read(DAYS).count() == len(expected) + 1
+    assert store.read(DAYS).where("day = '0'").count() == sum(n % 2 == 0 for n in range(2, 9))
 
 
 def test_a_table_with_later_features_is_left_to_spark(open_pipeline):

@@ -20,6 +20,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from interest_graph.contract import Table
+from interest_graph.delta_checkpoint import write_checkpoint
 from interest_graph.delta_log import commit_path
 from interest_graph.delta_state import DeltaState, LiveFile, Partitions, read_state, sql_of
 from interest_graph.errors import DataError
@@ -29,9 +30,7 @@ from interest_graph.table_files import NewFile
 
 NOTE = "spark.databricks.delta.commitInfo.userMetadata"
 _TAKEN = "java.nio.file.FileAlreadyExistsException"
-# Readers replay the commits after the newest checkpoint. Delta's own writers make one every ten
-# versions; it takes a Spark job, so ours make fewer.
-_CHECKPOINT_INTERVAL = 20
+_CHECKPOINT_INTERVAL = 10  # versions, as Delta's own writers
 
 
 class CommitConflict(Exception):
@@ -69,12 +68,7 @@ class Transaction:
         version = self.state.version + 1
         _put(self._spark, commit_path(self._location, version), lines)
         if version % _CHECKPOINT_INTERVAL == 0:
-            self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        jvm: Any = self._spark._jvm
-        logs = jvm.org.apache.spark.sql.delta.DeltaLog
-        logs.forTable(self._spark._jsparkSession, self._location).checkpoint()
+            write_checkpoint(self._spark, self._location)
 
 
 def create_table(spark: SparkSession, location: str, table: Table) -> None:

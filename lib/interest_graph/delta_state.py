@@ -13,6 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,7 +24,7 @@ from interest_graph.delta_log import commit_path, versions_in
 from interest_graph.filesystem import FileSystem
 
 _CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet$")
-_COLUMNS = ("add", "remove", "metaData", "protocol")
+_COLUMNS = ("add", "remove", "metaData", "protocol", "txn")
 # What the suite's tables need: no deletion vectors, column mapping or generated columns.
 _READER, _WRITER = 1, 3
 
@@ -79,6 +80,23 @@ def read_state(spark: SparkSession, location: str) -> DeltaState | None:
     None where there is no table, or where more than this is needed to read and write it: features
     of later protocols, such as deletion vectors, checkpoints of another kind, or a gap in the log.
     """
+    found = read_actions(spark, location)
+    if found is None:
+        return None
+    version, actions = found
+    replayed = _Actions()
+    replayed.take(actions)
+    return replayed.as_state(version)
+
+
+def read_actions(
+    spark: SparkSession, location: str
+) -> tuple[int, Iterator[Mapping[str, Any]]] | None:
+    """The table's newest version and all actions that lead to it, in order.
+
+    They are those of the newest checkpoint and of the commits after it. None where there is no
+    table, or where the log cannot be read so: checkpoints of another kind, or a gap.
+    """
     files = FileSystem(spark)
     log = f"{location}/_delta_log"
     names = files.names(log)
@@ -88,13 +106,9 @@ def read_state(spark: SparkSession, location: str) -> DeltaState | None:
     due = [number for number in commits if start < number]
     if last < 0 or due != list(range(start + 1, last + 1)):
         return None
-    actions = _Actions()
-    for name in parts:
-        actions.take(_of_checkpoint(files.read(f"{log}/{name}")))
-    for number in due:
-        text = files.read(commit_path(location, number)).decode()
-        actions.take(json.loads(line) for line in text.splitlines() if line.strip())
-    return actions.as_state(last)
+    of_checkpoint = (_of_checkpoint(files.read(f"{log}/{name}")) for name in parts)
+    of_commits = (_of_commit(files.read(commit_path(location, number))) for number in due)
+    return last, chain.from_iterable(chain(of_checkpoint, of_commits))
 
 
 def sql_of(partitions: Partitions) -> str | None:
@@ -124,6 +138,10 @@ def _of_checkpoint(content: bytes) -> Iterator[dict[str, Any]]:
         for name in present:
             if row[name] is not None:
                 yield {name: row[name]}
+
+
+def _of_commit(content: bytes) -> Iterator[dict[str, Any]]:
+    return (json.loads(line) for line in content.decode().splitlines() if line.strip())
 
 
 class _Actions:

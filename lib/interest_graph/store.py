@@ -29,6 +29,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from interest_graph import delta_log, small_tables
 from interest_graph.config import WarehouseConfig
 from interest_graph.contract import Table
+from interest_graph.delta_checkpoint import trim_log
 from interest_graph.delta_commit import NOTE, CommitConflict, commit_files, create_table
 from interest_graph.delta_log import ABSENT, Commit, TableState
 from interest_graph.delta_state import DeltaState, LiveFile, Partitions, read_state
@@ -257,6 +258,11 @@ class Store:
         with self._signed(self.state(table)):
             metrics = self._delta(table).optimize().executeCompaction().select("metrics.*").first()
         return (0, 0) if metrics is None else (metrics.numFilesRemoved, metrics.numFilesAdded)
+
+    def trim_log(self, table: Table) -> None:
+        """Remove what a long log holds beyond its retention; catalogs care for theirs."""
+        if self._warehouse.catalog is None:
+            trim_log(self.spark, self.location(table))
 
     def vacuum(self, table: Table, *, hours: int) -> None:
         """Remove files that left the table more than `hours` ago; the caller vouches for them."""

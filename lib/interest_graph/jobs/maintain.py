@@ -40,6 +40,7 @@ def run(run: Run) -> None:
             with run.phase(f"maintaining {table.name}"):
                 n_removed, n_added = run.store.compact(table)
                 run.store.vacuum(table, hours=config.retention_hours)
+                run.store.trim_log(table)
             run.count(f"{table.name}.files_removed", n_removed)
             run.count(f"{table.name}.files_added", n_added)
 
