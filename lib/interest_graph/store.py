@@ -205,11 +205,14 @@ class Store:
         """Replace all rows by the files that `work` makes of the live ones, in one commit.
 
         None leaves the table as it is. Another writer's commit meanwhile makes `work` run again, on
-        the files that are live then. Only for tables that `files_of` lets workers write.
+        the files that are live then. Only for tables that `files_of` lets workers write. Raises
+        ContractError where the table has other columns, which would be lost.
         """
 
         def run() -> None:
             transaction = Transaction(self.spark, self.location(table))
+            if transaction.state.columns != tuple(table.column_names):
+                self._check(table, self._load(table))
             files = work(transaction.state.files)
             if files is not None:
                 transaction.commit(files, transaction.state.files, {})

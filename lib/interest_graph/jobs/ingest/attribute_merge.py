@@ -84,13 +84,15 @@ def _merge_in_files(
         if work.quarantine is None:
             rows = rows.persist(StorageLevel.DISK_ONLY)
         told = summaries(rows)
-        made.append((rows, told))
+        for lost, _ in made:
+            lost.unpersist()
+        made[:] = [(rows, told)]
         if not _is_changed(told):
             return None
         return [file for content in told for file in files_of_json(content.get(MERGED, []))]
 
     run.store.rewrite(table, merged)
-    return made[-1]
+    return made[0]
 
 
 def _merge_by_spark(
