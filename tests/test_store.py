@@ -76,6 +76,20 @@ def test_created_table_carries_layout_comments_checks_and_reader_version_one(spa
     assert comments["price"] == "how much"
 
 
+def test_rewrite_replaces_what_was_read_or_nothing_and_keeps_columns_of_others(spark, store):
+    store.append(PRICES, prices(spark, ("a", "x", 1.0, {}), ("b", "x", 2.0, {})))
+
+    store.rewrite(PRICES, lambda live: None)
+    assert store.version(PRICES) == 1
+    assert store.size(PRICES) > 0
+    store.rewrite(PRICES, lambda live: [])
+    assert (store.version(PRICES), as_dict(store.read(PRICES))) == (2, {})
+
+    spark.sql(f"ALTER TABLE delta.`{store.location(PRICES)}` ADD COLUMN more STRING")
+    with pytest.raises(ContractError, match="has unknown column more"):
+        store.rewrite(PRICES, lambda live: [])
+
+
 def test_check_and_not_null_violations_are_one_clear_line(spark, store):
     with pytest.raises(DataError, match=r"positive_price.*price : -1.0"):
         store.append(PRICES, prices(spark, ("a", "x", -1.0, {})))

@@ -30,7 +30,13 @@ from interest_graph import delta_log, small_tables
 from interest_graph.config import WarehouseConfig
 from interest_graph.contract import Table
 from interest_graph.delta_checkpoint import trim_log
-from interest_graph.delta_commit import NOTE, CommitConflict, commit_files, create_table
+from interest_graph.delta_commit import (
+    NOTE,
+    CommitConflict,
+    Transaction,
+    commit_files,
+    create_table,
+)
 from interest_graph.delta_log import ABSENT, Commit, TableState
 from interest_graph.delta_state import DeltaState, LiveFile, Partitions, read_state
 from interest_graph.delta_vacuum import vacuum_folder
@@ -193,6 +199,33 @@ class Store:
         """
         location = self.location(table)
         self._retry(table, lambda: commit_files(self.spark, location, files, replaced))
+
+    def rewrite(
+        self, table: Table, work: Callable[[Sequence[LiveFile]], Sequence[NewFile] | None]
+    ) -> None:
+        """Replace all rows by the files that `work` makes of the live ones, in one commit.
+
+        None leaves the table as it is. Another writer's commit meanwhile makes `work` run again, on
+        the files that are live then. Only for tables that `files_of` lets workers write. Raises
+        ContractError where the table has other columns, which would be lost.
+        """
+
+        def run() -> None:
+            transaction = Transaction(self.spark, self.location(table))
+            if transaction.state.columns != tuple(table.column_names):
+                self._check(table, self._load(table))
+            files = work(transaction.state.files)
+            if files is not None:
+                transaction.commit(files, transaction.state.files, {})
+
+        self._retry(table, run)
+
+    def size(self, table: Table) -> int:
+        """Bytes of the table's files, packed; 0 when it has not been written."""
+        if not self.exists(table):
+            return 0
+        detail = self._delta(table).detail().select("sizeInBytes").first()
+        return 0 if detail is None else int(detail["sizeInBytes"])
 
     def read_rows(self, table: Table) -> pa.Table:
         """All rows of a small table, on the driver; none where it has not been written."""

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from interest_graph.events.map_task import MapWork, Received, map_records
+from interest_graph.events.task_rows import joined
 from interest_graph.worker_files import WorkerFiles
 
 _ROWS = 131_072  # records that a kernel works on at once
@@ -51,23 +52,11 @@ def by_batch_and_source(
     batches: Iterable[pa.RecordBatch], sources: Collection[str]
 ) -> Iterator[tuple[str, str, pa.Table]]:
     """source, batch and their rows, of these sources, in tables of the size that kernels like."""
-    for rows in _joined(batches):
+    for rows in joined(batches, _ROWS):
         for batch in pc.unique(rows["batch_id"]).to_pylist():
             some = rows.filter(pc.equal(rows["batch_id"], batch)).drop_columns(["batch_id"])
             for name, those in _by_source(some, sources):
                 yield name, batch, those
-
-
-def _joined(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Spark's batches put together to the size that kernels like."""
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(len(some) for some in held) >= _ROWS:
-            yield pa.Table.from_batches(held).combine_chunks()
-            held.clear()
-    if held:
-        yield pa.Table.from_batches(held).combine_chunks()
 
 
 def _by_source(rows: pa.Table, sources: Collection[str]) -> Iterator[tuple[str, pa.Table]]:

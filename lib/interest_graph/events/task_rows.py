@@ -62,6 +62,21 @@ def rows_of(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
             }
 
 
+def joined(batches: Iterable[pa.RecordBatch], n_rows: int) -> Iterator[pa.Table]:
+    """Batches put together to tables of at least n_rows, but for the last."""
+    held: list[pa.RecordBatch] = []
+    n_held = 0
+    for batch in batches:
+        held.append(batch)
+        n_held += len(batch)
+        if n_held >= n_rows:
+            yield pa.Table.from_batches(held).combine_chunks()
+            held.clear()
+            n_held = 0
+    if held:
+        yield pa.Table.from_batches(held).combine_chunks()
+
+
 def told(row: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a summary's row."""
     content: dict[str, Any] = json.loads(bytes(row["data"]))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
+from interest_graph.events.readers.compression import is_compressed
 from interest_graph.events.readers.source_bytes import Split
 from interest_graph.events.records import Layout
+from interest_graph.events.sources import InputFile
 
 T = TypeVar("T")
 
 _LEAST_BYTES = 8 << 20  # of a task: starting one costs as much as reading so many
 _MOST_BYTES = 256 << 20
+EXPANSION = 8  # of compressed logs and table files
 _TASKS_A_SLOT = 3  # so that a slow task does not hold up the others' cores
 
 
@@ -29,6 +32,15 @@ class Piece:
 def bytes_of_task(n_bytes: int, n_slots: int) -> int:
     """How many bytes a task reads, of so many in all."""
     return min(max(n_bytes // (n_slots * _TASKS_A_SLOT), _LEAST_BYTES), _MOST_BYTES)
+
+
+def text_bytes(files: Iterable[InputFile]) -> int:
+    """About how many bytes the files have once unpacked."""
+    return sum(file.size_bytes * _expansion(file.path) for file in files)
+
+
+def _expansion(path: str) -> int:
+    return EXPANSION if is_compressed(path) or path.endswith(".parquet") else 1
 
 
 def pieces_of(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interest_graph.events.facts import split_by_user
+from interest_graph.events.facts import split_by_key, split_by_user
 from interest_graph.events.facts.parts import hash_texts
 
 
@@ -41,6 +41,19 @@ def test_a_user_has_the_same_part_in_every_table(events):
     ]
 
     assert where[0] == where[1]
+
+
+@pytest.mark.parametrize("n_parts", [1, 7])
+def test_rows_of_a_key_of_two_columns_are_in_one_part_whatever_the_table(n_parts):
+    names = {"a": ["x", "xy", "hub", "hub"] * 50, "b": ["yz", "z", "1", "2"] * 50}
+    whole = pa.table({**names, "n": range(200)})
+
+    parts = [split_by_key(some, ["a", "b"], n_parts) for some in (whole, whole.slice(100))]
+
+    keys = [[set(zip(*p.select("ab").to_pydict().values(), strict=True)) for p in q] for q in parts]
+    assert keys[0] == keys[1]
+    assert sum(map(len, keys[0])) == 4
+    assert sorted(pa.concat_tables(parts[0])["n"].to_pylist()) == list(range(200))
 
 
 def test_parts_of_nothing_are_empty(events):

@@ -1,6 +1,8 @@
-"""Events divided by user."""
+"""Events divided by user, other rows by key."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +21,36 @@ def split_by_user(events: pa.Table, n_parts: int) -> list[pa.Table]:
     The part depends on the user's id and n_parts alone: workers, runs and versions agree. The order
     of a user's events is kept. Parts may be empty.
     """
+    codes, users = encoded(events["user_id"])
+    return _divided(
+        events, (hash_texts(users) % _checked(n_parts)).astype(np.uint16)[codes], n_parts
+    )
+
+
+def split_by_key(rows: pa.Table, key: Sequence[str], n_parts: int) -> list[pa.Table]:
+    """Divide rows as `split_by_user` does: all rows of a key, text columns, in one part."""
+    if n_parts == 1:
+        return [rows]
+    hashes = np.zeros(rows.num_rows, np.uint64)
+    for name in key:
+        codes, texts = encoded(rows[name])
+        hashes = _mixed(hashes * np.uint64(_PRIME) + hash_texts(texts)[codes])
+    return _divided(rows, (hashes % _checked(n_parts)).astype(np.uint16), n_parts)
+
+
+def _checked(n_parts: int) -> np.uint64:
     if not 1 <= n_parts <= MOST_PARTS:
         raise ValueError(f"n_parts is {n_parts}, not from 1 to {MOST_PARTS}")
-    codes, users = encoded(events["user_id"])
-    part = (hash_texts(users) % np.uint64(n_parts)).astype(np.uint16)[codes]
+    return np.uint64(n_parts)
+
+
+def _divided(rows: pa.Table, part: npt.NDArray[np.uint16], n_parts: int) -> list[pa.Table]:
+    """The rows of each part, in their order."""
     order = np.argsort(part, kind="stable")  # a radix sort, of 16 bits
     edges = np.searchsorted(part, np.arange(n_parts + 1), sorter=order)
-    sorted_events = events.take(pa.array(order))
+    sorted_rows = rows.take(pa.array(order))
     return [
-        sorted_events.slice(start, end - start)
+        sorted_rows.slice(start, end - start)
         for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     ]
 

@@ -17,16 +17,15 @@ from interest_graph.errors import ConfigError
 from interest_graph.events.clean_records import map_work, n_parts
 from interest_graph.events.inspection import inspect_files, list_files
 from interest_graph.events.map_task import OF_ORIGIN, MapWork
-from interest_graph.events.readers.compression import is_compressed
 from interest_graph.events.reading import Input
 from interest_graph.events.sources import InputFile, batch_id, plan_work, shape_of
 from interest_graph.events.spark_rules import places_of
+from interest_graph.events.work_plan import text_bytes
 from interest_graph.job import Job, Run
 from interest_graph.jobs.ingest import batch_writer
 from interest_graph.session import interpreting
 
 _BYTES_OF_RECORD = 100  # of a log, about
-_EXPANSION = 8  # of compressed logs and table files
 
 
 def run(run: Run) -> None:
@@ -114,14 +113,9 @@ def _work_of_clean(run: Run, files: Sequence[InputFile]) -> MapWork | None:
     quarantine = run.store.files_of(tables.QUARANTINE, coded=OF_ORIGIN)
     if quarantine is None:
         return None
-    n_bytes = sum(file.size_bytes * _expansion(file.path) for file in files)
-    n_events = n_bytes // _BYTES_OF_RECORD
+    n_events = text_bytes(files) // _BYTES_OF_RECORD
     parts = n_parts(run.spark, n_events)
     return map_work(run.settings, run.as_of, parts=parts, quarantine=quarantine)
-
-
-def _expansion(path: str) -> int:
-    return _EXPANSION if is_compressed(path) or path.endswith(".parquet") else 1
 
 
 JOB = Job(

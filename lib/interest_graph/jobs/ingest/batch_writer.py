@@ -9,32 +9,25 @@ from typing import Any
 import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row
-from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.contract import Table
-from interest_graph.events.attribute_task import REFUSED, ROWS, shape_records
-from interest_graph.events.attributes import (
-    as_given,
-    complete_items,
-    in_file_order,
-    newest_by_key,
-    stored_first,
-)
+from interest_graph.delta_state import Partitions, sql_of
+from interest_graph.events.attribute_task import AttributeWork
 from interest_graph.events.ingest_task import BRONZE, IngestWork, take_in
 from interest_graph.events.kernel_frames import (
     added,
     large_rows,
     reader_errors,
     summaries,
-    table_rows,
     write_table,
 )
-from interest_graph.events.map_task import MapWork
+from interest_graph.events.map_task import QUARANTINE, MapWork
 from interest_graph.events.reading import Input, read_inputs
 from interest_graph.events.sources import DONE, PENDING, InputFile
 from interest_graph.handover import Packed
 from interest_graph.job import Run
+from interest_graph.jobs.ingest import attribute_merge
 from interest_graph.small_tables import rows_of
 
 ATTRIBUTES: dict[str, Table] = {
@@ -121,44 +114,32 @@ def merge_attributes(run: Run, kind: str, batch: str, inputs: Sequence[Input]) -
 
     Refused records go to silver.quarantine. Returns the number of records by file.
     """
-    table, sources = ATTRIBUTES[kind], {some.source.name: some.source for some in inputs}
-    kernel = partial(shape_records, sources=sources)
-    packed = read_inputs(run.spark, inputs, kernel).persist(StorageLevel.DISK_ONLY)
+    table = ATTRIBUTES[kind]
+    work = attribute_merge.work_of(run, table, kind, batch, inputs)
     with reader_errors(), large_rows(run.spark):
-        told = summaries(packed)
-        _write_refused(run, kind, batch, packed, told)
-        files = [file for some in inputs for file in some.layouts]
-        columns = [*table.schema.fields, *tables.QUARANTINE.schema.fields[1:3]]
-        shaped = table_rows(packed, ROWS, type(table.schema)(columns))
-        rows = in_file_order(shaped, files).drop("file", "position")
-        run.store.merge(table, _merged_with_stored(run, table, kind, rows))
-    packed.unpersist()
+        rows, told = attribute_merge.merge(run, table, work, inputs)
+        _write_refused(run, work, rows, told)
+    rows.unpersist()
     return added(told, "ingest")
 
 
-def _merged_with_stored(run: Run, table: Table, kind: str, rows: DataFrame) -> DataFrame:
-    if run.store.exists(table):
-        stored = run.store.read(table)
-        held = stored.join(rows.select(*table.key).distinct(), list(table.key), how="left_semi")
-        rows = rows.unionByName(stored_first(as_given(held) if kind == "items" else held))
-    merged = newest_by_key(rows, table.key)
-    return complete_items(merged) if kind == "items" else merged
-
-
 def _write_refused(
-    run: Run, kind: str, batch: str, packed: DataFrame, told: Sequence[Mapping[str, Any]]
+    run: Run, work: AttributeWork, rows: DataFrame, told: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Write refused records of attributes, and count them by kind."""
+    """Write refused records of attributes in place of an earlier try's, and count them by kind."""
     reasons = added(told, "reasons")
-    where = f"batch_id = '{batch}' AND kind = '{kind}'"
-    if not (reasons or run.store.exists(tables.QUARANTINE)):
-        return
-    schema = tables.QUARANTINE.schema
-    held = type(schema)([column for column in schema if column.name != "batch_id"])
-    refused = table_rows(packed, REFUSED, held).withColumn("batch_id", F.lit(batch))
-    run.store.replace(tables.QUARANTINE, refused, where)
+    place = {"batch_id": [work.batch], "kind": [work.kind]}
+    if reasons or work.quarantine is not None or _holds(run, tables.QUARANTINE, place):
+        write_table(run.store, tables.QUARANTINE, QUARANTINE, told, rows, place)
     for reason, n in sorted(reasons.items()):
-        run.count(f"{kind}.refused.{reason}", n)
+        run.count(f"{work.kind}.refused.{reason}", n)
+
+
+def _holds(run: Run, table: Table, place: Partitions) -> bool:
+    """Whether the table has a row in these partitions, by Spark."""
+    if not run.store.exists(table):
+        return False
+    return not run.store.read(table).where(sql_of(place) or "true").isEmpty()
 
 
 def finish_batch(
