@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
 from pyspark.errors import AnalysisException
 from tests import foreign_session
 
-from interest_graph.session import _collector, _overrides, interpreting, temporarily
+from interest_graph.events.kernel_frames import warm_up
+from interest_graph.session import _collector, _java_options, _overrides, interpreting, temporarily
 
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
@@ -82,6 +84,23 @@ def test_a_collector_that_java_was_told_of_is_left_alone(monkeypatch, variable):
     monkeypatch.setenv(variable, "-Xss4m -XX:+UseG1GC")
 
     assert _collector() == ""
+
+
+def test_java_compiles_only_quickly_where_kernels_do_the_work():
+    assert "-XX:TieredStopAtLevel=1" in _java_options(is_light=True)
+    assert "-XX:TieredStopAtLevel=1" not in _java_options(is_light=False)
+
+
+def test_workers_hold_the_kernels_once_they_are_warm(spark):
+    def loaded(batches):
+        for batch in batches:
+            is_there = ["interest_graph.events.ingest_task" in sys.modules] * batch.num_rows
+            yield pa.RecordBatch.from_arrays([pa.array(is_there)], names=["is_there"])
+
+    warm_up(spark).join(timeout=300)
+
+    rows = spark.range(0, 2, 1, 2).mapInArrow(loaded, "is_there BOOLEAN").collect()
+    assert [row.is_there for row in rows] == [True, True]
 
 
 OWN = {

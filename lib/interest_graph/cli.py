@@ -71,7 +71,8 @@ def launch(job: str | Job, argv: list[str] | None = None) -> None:
         _submitted(RUN_ALL, _command(_run_all), _RUN_ALL_HELP, argv)
     else:
         found = find_job(job) if isinstance(job, str) else job
-        _submitted(found.name, _command(_running(found)), _help_of(found), argv)
+        command = _command(_running(found), is_light=found.is_light)
+        _submitted(found.name, command, _help_of(found), argv)
 
 
 def _submitted(name: str, command: Callable[..., None], text: str, argv: list[str] | None) -> None:
@@ -106,7 +107,9 @@ def _run_all(pipeline: Pipeline, force: bool) -> None:
         print_summary(pipeline.last_run)
 
 
-def _command(work: Callable[[Pipeline, bool], object]) -> Callable[..., None]:
+def _command(
+    work: Callable[[Pipeline, bool], object], *, is_light: bool = False
+) -> Callable[..., None]:
     """A command that opens the pipeline of its options and hands it to `work`, with --force."""
 
     def command(
@@ -118,7 +121,11 @@ def _command(work: Callable[[Pipeline, bool], object]) -> Callable[..., None]:
         verbose: Verbose = False,
     ) -> None:
         opening = (config, as_of, overrides, properties_file)
-        guarded(lambda: work(_open(*opening, verbose=verbose), force), verbose=verbose)
+
+        def opened() -> Pipeline:
+            return _open(*opening, verbose=verbose, is_light=is_light)
+
+        guarded(lambda: work(opened(), force), verbose=verbose)
 
     return command
 
@@ -130,11 +137,17 @@ def _open(
     properties_file: Path | None,
     *,
     verbose: bool,
+    is_light: bool,
 ) -> Pipeline:
     """The pipeline of a command's options. Raises EnvironmentProblem where something is missing."""
     spark_settings = read_properties(properties_file) if properties_file else None
     pipeline = Pipeline.open(
-        config, overrides=overrides, as_of=as_of, spark_settings=spark_settings, verbose=verbose
+        config,
+        overrides=overrides,
+        as_of=as_of,
+        spark_settings=spark_settings,
+        verbose=verbose,
+        is_light=is_light,
     )
     checks.require(checks.quick(pipeline.spark))
     return pipeline
@@ -146,7 +159,7 @@ for _job in all_jobs():
         help=_help_of(_job),
         short_help=_short_help_of(_job),
         rich_help_panel=_STAGES if _job.is_stage else _OTHERS,
-    )(_command(_running(_job)))
+    )(_command(_running(_job), is_light=_job.is_light))
 app.command("run-all", help=_RUN_ALL_HELP)(_command(_run_all))
 
 
@@ -164,7 +177,8 @@ def run_own(
 
     def work() -> None:
         found = find_job(job)  # a wrong name ends before Spark starts
-        pipeline = _open(config, as_of, overrides, properties_file, verbose=verbose)
+        opening = (config, as_of, overrides, properties_file)
+        pipeline = _open(*opening, verbose=verbose, is_light=found.is_light)
         pipeline.run(found, force=force)
 
     guarded(work, verbose=verbose)

@@ -32,8 +32,9 @@ class Job:
     optional: tables that are read if they exist; writes: tables, which no other job writes;
     settings: sections of the configuration that decide the result; after: jobs that run-all runs
     before it; is_stage: whether run-all runs it; always: run also when inputs and settings have not
-    changed, for a job that finds out itself what is new; is_missing: whether a result that is not a
-    table, such as a file, no longer exists.
+    changed, for a job that finds out itself what is new; is_light: Java has little to do, because
+    kernels do the work; is_missing: whether a result that is not a table, such as a file, no longer
+    exists.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Job:
     after: tuple[str, ...] = ()
     is_stage: bool = False
     always: bool = False
+    is_light: bool = False
     is_missing: Callable[[Run], bool] = lambda _run: False
 
 

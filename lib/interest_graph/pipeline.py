@@ -15,12 +15,13 @@ from interest_graph import doctor, tables
 from interest_graph.config import Settings, load_settings
 from interest_graph.contract import Table
 from interest_graph.errors import ConfigError, one_line
+from interest_graph.events.kernel_frames import warm_up
 from interest_graph.handover import Handover
 from interest_graph.job import Job, Run
 from interest_graph.memory import PeakMemory
 from interest_graph.progress import console
 from interest_graph.registry import find_job, stages
-from interest_graph.session import job_settings, open_session, set_checkpoint_folder
+from interest_graph.session import has_session, job_settings, open_session, set_checkpoint_folder
 from interest_graph.small_tables import rows_of
 from interest_graph.store import Store
 from interest_graph.table_root import prepare_root, try_before_start
@@ -46,12 +47,14 @@ class Pipeline:
         as_of: datetime | None = None,
         spark_settings: dict[str, str] | None = None,
         verbose: bool = False,
+        is_light: bool = False,
     ) -> Pipeline:
         """Open a pipeline from a YAML file, for notebooks and the command line.
 
         config: one file or several, of which later ones override earlier ones; overrides: settings
         such as "graph.min_weight=0.1", which override the files; as_of: by default that of the
-        settings, else the present time; spark_settings: Spark configuration of a new session.
+        settings, else the present time; spark_settings: Spark configuration of a new session;
+        is_light: which then is for jobs that are light, such as ingest and clean alone.
         Raises ConfigError for wrong settings or a folder that cannot be written, before Spark
         starts, and for a URL that cannot be reached, before a table is touched; EnvironmentProblem
         where the session that is there was started without Delta.
@@ -60,7 +63,10 @@ class Pipeline:
         warehouse = settings.warehouse
         if warehouse.catalog is None:
             try_before_start(warehouse.table_root, spark_settings)
-        spark = open_session(settings.project, settings=spark_settings, verbose=verbose)
+        name, is_new = settings.project, not has_session()
+        spark = open_session(name, settings=spark_settings, verbose=verbose, is_light=is_light)
+        if is_light and is_new:
+            warm_up(spark)
         doctor.require(doctor.fixed_settings(spark))
         root = prepare_root(spark, warehouse.table_root)
         set_checkpoint_folder(spark, f"{root}/_checkpoints")

@@ -159,7 +159,7 @@ def ingest(name: str, folder: Path) -> dict[str, Any]:
     }
     spark = {"spark.master": "local[2]", "spark.driver.memory": "2g"}
     pipeline = Pipeline(
-        Settings.model_validate(tree), open_session("formats", settings=spark), AS_OF
+        Settings.model_validate(tree), open_session("formats", settings=spark, is_light=True), AS_OF
     )
     started = time.monotonic()
     pipeline.run(JOB)

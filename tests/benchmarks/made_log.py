@@ -41,6 +41,6 @@ def open_made_job(
     tree["clean"] |= clean or {}
     tree["warehouse"] = {"table_root": str(warehouse)}
     settings = {"spark.master": "local[2]", "spark.driver.memory": "1g", **(spark or {})}
-    return Pipeline(
-        Settings.model_validate(tree), open_session("benchmark", settings=settings), AS_OF
-    )
+    # As the commands of ingest and clean open theirs.
+    session = open_session("benchmark", settings=settings, is_light=True)
+    return Pipeline(Settings.model_validate(tree), session, AS_OF)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
@@ -47,6 +49,28 @@ def _run(batches: Iterable[pa.RecordBatch], tasks: list[T], work: Callable[[T, s
     for batch in batches:
         for number in batch.column(0).to_pylist():
             yield from work(tasks[number], attempt())
+
+
+def warm_up(spark: SparkSession) -> Thread:
+    """Start Spark's Python workers, which then have the kernels' modules, beside other work.
+
+    In a session that has just begun, this and Java's own start take longer than a small batch.
+    """
+
+    def work() -> None:
+        slots = spark.sparkContext.defaultParallelism
+        with suppress(Exception):  # what is wrong with the workers, the job itself will tell
+            tasks_frame(spark, range(slots), _nothing).collect()
+
+    thread = Thread(target=work, name="warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def _nothing(_number: int, _name: str) -> Rows:
+    import_module("interest_graph.events.reading")
+    import_module("interest_graph.events.ingest_task")
+    return iter(())
 
 
 def mapped(frame: DataFrame, work: Callable[[Iterable[pa.RecordBatch], str], Rows]) -> DataFrame:

@@ -157,4 +157,5 @@ JOB = Job(
     after=("ingest",),
     is_stage=True,
     always=True,  # run() itself finds out, from silver.batches, whether there is work
+    is_light=True,
 )

@@ -126,4 +126,5 @@ JOB = Job(
     settings=("sources",),
     is_stage=True,
     always=True,  # the ledger knows what is new
+    is_light=True,
 )
