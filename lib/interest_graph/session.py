@@ -227,6 +227,7 @@ def _defaults(master: str, *, is_light: bool) -> dict[str, str]:
         # On a local disk Hadoop starts ten processes (chmod, readlink) for each checksum file.
         "spark.databricks.delta.writeChecksumFile.enabled": "false",
         "spark.ui.enabled": "false",
+        "spark.python.daemon.module": "interest_graph.worker_daemon",
         "spark.driver.extraJavaOptions": " ".join(filter(None, _java_options(is_light=is_light))),
     }
 

@@ -79,7 +79,8 @@ def n_parts(spark: SparkSession, n_events: int) -> int:
     if n_events < _FEW_EVENTS:
         return 1
     slots: int = spark.sparkContext.defaultParallelism
-    return max(slots, -(-n_events // _EVENTS_PER_PART))
+    rounds = -(-n_events // (_EVENTS_PER_PART * slots))  # in each, every slot works on a part
+    return slots * rounds
 
 
 def map_work(

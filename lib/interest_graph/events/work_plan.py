@@ -15,7 +15,8 @@ from interest_graph.events.sources import InputFile
 T = TypeVar("T")
 
 _LEAST_BYTES = 8 << 20  # of a task: starting one costs as much as reading so many
-_MOST_BYTES = 256 << 20
+_MOST_BYTES = 128 << 20
+_PIECES_A_TASK = 4  # of which files are dealt out evenly
 EXPANSION = 8  # of compressed logs and table files
 _TASKS_A_SLOT = 3  # so that a slow task does not hold up the others' cores
 
@@ -30,8 +31,12 @@ class Piece:
 
 
 def bytes_of_task(n_bytes: int, n_slots: int) -> int:
-    """How many bytes a task reads, of so many in all."""
-    return min(max(n_bytes // (n_slots * _TASKS_A_SLOT), _LEAST_BYTES), _MOST_BYTES)
+    """How many bytes a task reads, of so many in all; all slots get as many tasks."""
+    n = min(-(-n_bytes // _LEAST_BYTES), n_slots * _TASKS_A_SLOT)
+    n = max(-(-n_bytes // _MOST_BYTES), n, 1)
+    if n > n_slots:
+        n = -(-n // n_slots) * n_slots
+    return max(-(-n_bytes // n), 1)
 
 
 def text_bytes(files: Iterable[InputFile]) -> int:
@@ -46,10 +51,14 @@ def _expansion(path: str) -> int:
 def pieces_of(
     source: str, path: str, size: int, layout: Layout, *, is_divisible: bool, target: int
 ) -> list[Piece]:
-    """The file in pieces of about `target` bytes; in one if it can only be read from its start."""
-    if layout.is_whole or not is_divisible or size <= 2 * target:
+    """The file in pieces that tasks of `target` bytes are made of.
+
+    In one if it can only be read from its start, or is small.
+    """
+    of_piece = max(target // _PIECES_A_TASK, _LEAST_BYTES)
+    n = round(size / of_piece)
+    if layout.is_whole or not is_divisible or n <= 1:
         return [Piece(Split(source, path, 0, None), layout, size)]
-    n = -(-size // target)
     bounds = [size * place // n for place in range(n + 1)]
     return [
         Piece(Split(source, path, low, high - low), layout, high - low)
@@ -58,13 +67,14 @@ def pieces_of(
 
 
 def dealt(things: Sequence[T], n_bytes: Callable[[T], int], target: int) -> list[list[T]]:
-    """Put things together, in order, to tasks of about `target` bytes."""
-    tasks: list[list[T]] = []
-    held = 0
+    """Put things together, in order, to tasks of about `target` bytes.
+
+    A thing belongs to the task in whose bytes its middle lies.
+    """
+    tasks: dict[int, list[T]] = {}
+    before = 0
     for thing in things:
-        if not tasks or held + n_bytes(thing) > target:
-            tasks.append([])
-            held = 0
-        tasks[-1].append(thing)
-        held += n_bytes(thing)
-    return tasks
+        size = n_bytes(thing)
+        tasks.setdefault((2 * before + size) // (2 * target), []).append(thing)
+        before += size
+    return list(tasks.values())
