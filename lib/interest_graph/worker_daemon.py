@@ -6,6 +6,7 @@ It imports what every worker needs, so that the workers have it from the start a
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from zipimport import zipimporter
 
@@ -25,7 +26,8 @@ def main() -> None:
     for name in _NEEDED:
         import_module(name)
     _keep_directories_of_archives()
-    daemon.manager()
+    serve: Callable[[], None] = daemon.manager
+    serve()
 
 
 def _keep_directories_of_archives() -> None:

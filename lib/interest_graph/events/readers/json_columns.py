@@ -21,6 +21,7 @@ from interest_graph.events.readers.lines import Mask, Offsets, as_binaries, not_
 
 # More brackets than this may be nested so deep that recursive code exhausts its stack.
 _MOST_BRACKETS = 500
+_ANY_NUMBER = 2**31
 
 # Numbers whose text a double may change: two or more decimals that end in 0, exponents, 16 digits
 # and more, tiny ones, -0; and what is no number of JSON (nan, inf).
@@ -55,7 +56,8 @@ def parse_objects(
     hidden |= deep
     if hidden.any():
         lines = pc.if_else(pa.array(hidden), pa.scalar(None, pa.large_string()), lines)
-    found = query(_select(tuple(columns.items())), pieces=pa.table({"line": lines}))
+    pieces = pa.table({"line": lines, "n_keys": _most_keys(window, starts, ends)})
+    found = query(_select(tuple(columns.items())), pieces=pieces)
     deep[broken] = False
     again = np.union1d(_to_read_again(found, lines), np.flatnonzero(deep))
     table = found.select(range(2 + len(columns)))
@@ -76,6 +78,26 @@ def _many_brackets(window: bytes, starts: Offsets, ends: Offsets) -> Mask:
         start, end = int(starts[n]), int(ends[n])
         many[n] = window.count(b"{", start, end) + window.count(b"[", start, end) > _MOST_BRACKETS
     return many
+
+
+def _most_keys(window: bytes, starts: Offsets, ends: Offsets) -> Offsets:
+    """int64[n]: how many keys each piece has at the most, on all levels; a scan of the bytes.
+
+    A key is a quote with a colon behind it, and no quote within a string has one unless it is
+    escaped. Where blanks stand before a colon, any number may be.
+    """
+    text = np.frombuffer(window, np.uint8)
+    before = np.flatnonzero(text[1:] == ord(":"))
+    kind = text[before]
+    n_keys = _counts_within(before[kind == ord('"')], starts, ends)
+    is_blank = (kind <= ord(" ")) | (kind == ord("/"))
+    n_keys[_counts_within(before[is_blank], starts, ends) > 0] = _ANY_NUMBER
+    return n_keys
+
+
+def _counts_within(places: Offsets, starts: Offsets, ends: Offsets) -> Offsets:
+    """int64[n]: how many of the places, ascending, lie in each piece."""
+    return np.searchsorted(places, ends) - np.searchsorted(places, starts)
 
 
 @cache
@@ -100,9 +122,10 @@ def _select(columns: tuple[tuple[str, str], ...]) -> str:
             CASE WHEN has_rest THEN {again} ELSE false END AS is_json_in_text,
             CASE WHEN has_rest THEN hash({signature}) END AS signature
         FROM (SELECT j, p, keys, coalesce(len(keys) > {n_taken}, false) AS has_rest
-            FROM (SELECT j, json_keys(j) AS keys,
-                    json_extract_string(j, [{", ".join(map(literal, paths))}]) AS p
-                FROM (SELECT {_OBJECT} AS j FROM pieces)))"""
+            FROM (SELECT j, p, CASE WHEN n_keys > {n_taken} THEN json_keys(j) END AS keys
+                FROM (SELECT j, n_keys,
+                        json_extract_string(j, [{", ".join(map(literal, paths))}]) AS p
+                    FROM (SELECT {_OBJECT} AS j, n_keys FROM pieces))))"""
 
 
 def _pointers(names: Any) -> list[str]:
@@ -133,8 +156,10 @@ def _value(column: str, name: str, paths: Mapping[str, int]) -> str:
     if column not in json_exact.ID_COLUMNS:
         return text
     kinds = ", ".join(f"nullif(json_type(j, {literal(pointer)}), 'NULL')" for pointer in pointers)
-    is_whole = f"ends_with({text}, '.0') AND coalesce({kinds}) = 'DOUBLE'"
-    return f"CASE WHEN {is_whole} THEN replace(left({text}, -2), '-0', '0') ELSE {text} END"
+    whole = f"replace(left({text}, -2), '-0', '0')"
+    by_kind = f"CASE coalesce({kinds}) WHEN 'DOUBLE' THEN {whole} ELSE {text} END"
+    # One within the other, not AND: DuckDB would look at the kinds of all rows.
+    return f"CASE WHEN ends_with({text}, '.0') THEN {by_kind} ELSE {text} END"
 
 
 def _is_json_in_text(name: str, paths: Mapping[str, int]) -> str:

@@ -139,11 +139,32 @@ def _read_broken(
     Only here is anything done a piece at a time: such text is rare.
     """
     if layout.is_whole:
-        bounds = zip(broken[0].tolist(), broken[1].tolist(), strict=True)
-        cut = [piece for start, end in bounds for piece in split_at_objects(window, start, end)]
-        broken = np.array([start for start, _ in cut]), np.array([end for _, end in cut])
-    objects = find_objects(window, *broken)
-    others = _between(window, broken, objects)
+        cut = [piece for bounds in _pairs(broken) for piece in split_at_objects(window, *bounds)]
+        whole = np.array([start for start, _ in cut]), np.array([end for _, end in cut])
+        return _read_pieces(window, base, whole, source)
+    # The lines alone: what follows scans all bytes that it is given.
+    starts, ends = broken
+    sizes = ends - starts
+    places = np.cumsum(sizes + 1) - (sizes + 1)
+    lines = b"\n".join(window[start:end] for start, end in _pairs(broken))
+    found = _read_pieces(lines, 0, (places, places + sizes), source)
+    return [_moved(records, places, base + starts - places) for records in found]
+
+
+def _moved(records: pa.Table, places: Offsets, shifts: Offsets) -> pa.Table:
+    """Records of pieces that were put together at these places, with their own positions."""
+    position = records["position"].to_numpy()
+    piece = np.searchsorted(places, position, side="right") - 1
+    own = pa.array(position + shifts[piece], pa.int64())
+    return records.set_column(0, records.schema.field("position"), own)
+
+
+def _read_pieces(
+    window: bytes, base: int, pieces: tuple[Offsets, Offsets], source: SourceConfig
+) -> list[pa.Table]:
+    """The objects within the pieces, and what else they hold as refused records."""
+    objects = find_objects(window, *pieces)
+    others = _between(window, pieces, objects)
     read = _with_position(parse_objects(window, *objects, source.columns), base, objects)
     is_readable = read["is_readable"].to_numpy()
     refused = _pairs(objects, ~is_readable)
