@@ -21,7 +21,7 @@ FindEnd = Callable[[bytes, SourceConfig, Layout], int]
 
 HEAD_BYTES = 1 << 18  # enough for any header and for hundreds of records
 LONGEST_HEADER = 4 << 20
-WINDOW_BYTES = 32 << 20
+WINDOW_BYTES = 16 << 20
 LARGEST_RECORD = 512 << 20  # bytes; a window grows to this before its file is given up
 _CHUNK = 1 << 20
 
