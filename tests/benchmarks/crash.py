@@ -109,7 +109,7 @@ def killer(kill: str) -> list[int]:
 
         return wrapped
 
-    for method in ("append", "replace", "merge", "delete", "commit", "edit_rows"):
+    for method in ("append", "replace", "merge", "delete", "commit", "rewrite", "edit_rows"):
         setattr(Store, method, around(getattr(Store, method)))
     return done
 
