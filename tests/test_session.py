@@ -13,7 +13,14 @@ from pyspark.errors import AnalysisException
 from tests import foreign_session
 
 from interest_graph.events.kernel_frames import warm_up
-from interest_graph.session import _collector, _java_options, _overrides, interpreting, temporarily
+from interest_graph.session import (
+    _collector,
+    _java_options,
+    _overrides,
+    _workers_find_package,
+    interpreting,
+    temporarily,
+)
 
 COMPILED = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
 
@@ -89,6 +96,18 @@ def test_a_collector_that_java_was_told_of_is_left_alone(monkeypatch, variable):
 def test_java_compiles_only_quickly_where_kernels_do_the_work():
     assert "-XX:TieredStopAtLevel=1" in _java_options(is_light=True)
     assert "-XX:TieredStopAtLevel=1" not in _java_options(is_light=False)
+
+
+def test_workers_that_lack_the_package_are_forked_by_sparks_own_daemon(monkeypatch, tmp_path):
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    assert _workers_find_package()
+
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    bare.chmod(0o755)
+    monkeypatch.setenv("PYSPARK_PYTHON", str(bare))
+
+    assert not _workers_find_package()
 
 
 def test_workers_hold_the_kernels_once_they_are_warm(spark):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -193,12 +194,28 @@ def _point_workers_at_this_python() -> None:
 
 
 def _build(app_name: str, settings: dict[str, str], *, is_light: bool) -> SparkSession:
-    conf = _submitted_conf() or SparkConf(loadDefaults=False).setAll(list(settings.items()))
+    submitted = _submitted_conf()
+    conf = submitted or SparkConf(loadDefaults=False).setAll(list(settings.items()))
     master = conf.get("spark.master", "local[*]") or "local[*]"
     for key, value in _defaults(master, is_light=is_light).items():
         conf.setIfMissing(key, value)
+    if submitted is None and master.startswith("local") and _workers_find_package():
+        conf.setIfMissing("spark.python.daemon.module", "interest_graph.worker_daemon")
     conf.setIfMissing("spark.app.name", app_name)
     return SparkSession.builder.config(conf=conf).getOrCreate()
+
+
+def _workers_find_package() -> bool:
+    """Whether the package is installed where workers start, not only on this process's path.
+
+    Elsewhere it comes to them in a file that Spark passes on, which a daemon does not see.
+    """
+    look = "import importlib.util as u, sys; sys.exit(u.find_spec('interest_graph') is None)"
+    try:
+        command = [os.environ["PYSPARK_PYTHON"], "-c", look]
+        return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:  # no such Python: the first task will say so
+        return False
 
 
 def _submitted_conf() -> SparkConf | None:
@@ -227,7 +244,6 @@ def _defaults(master: str, *, is_light: bool) -> dict[str, str]:
         # On a local disk Hadoop starts ten processes (chmod, readlink) for each checksum file.
         "spark.databricks.delta.writeChecksumFile.enabled": "false",
         "spark.ui.enabled": "false",
-        "spark.python.daemon.module": "interest_graph.worker_daemon",
         "spark.driver.extraJavaOptions": " ".join(filter(None, _java_options(is_light=is_light))),
     }
 
