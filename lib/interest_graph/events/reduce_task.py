@@ -16,10 +16,13 @@ import pyarrow as pa
 from interest_graph.config import CleanConfig
 from interest_graph.events import task_rows
 from interest_graph.events.facts import Cleaned, clean_part
+from interest_graph.events.facts.codes import encoded
 from interest_graph.events.periods import period_of_days
 from interest_graph.table_files import TableFiles, files_as_json
 
 INTERACTIONS, BOTS = "interactions", "bots"
+BYTES_OF_EVENT = 400  # that a worker holds at its peak
+LARGE_USER = 1_000_000  # events
 _ROWS_PACKED = 100_000  # facts that travel in one row
 
 
@@ -55,13 +58,27 @@ def reduce_rows(
     whole = pa.concat_tables(events, promote_options="default")
     events.clear()
     days = None if work.days is None else np.asarray(work.days, dtype=np.int32)
+    large = _large_users(whole)
     cleaned = clean_part(whole, work.clean, days)
     del whole
-    yield from _put_out(cleaned, work, task)
+    yield from _put_out(cleaned, large, work, task)
 
 
-def _put_out(cleaned: Cleaned, work: ReduceWork, task: str) -> Iterator[pa.RecordBatch]:
-    told: dict[str, Any] = {"reduce": cleaned.counts}
+def _large_users(events: pa.Table) -> dict[str, int]:
+    """Numbers of events of the users with more than LARGE_USER: no part is smaller than a user."""
+    if len(events) <= LARGE_USER:
+        return {}
+    codes, users = encoded(events["user_id"])
+    n_events = np.bincount(codes, minlength=len(users))
+    return {
+        users[user].as_py(): int(n_events[user]) for user in np.flatnonzero(n_events > LARGE_USER)
+    }
+
+
+def _put_out(
+    cleaned: Cleaned, large: Mapping[str, int], work: ReduceWork, task: str
+) -> Iterator[pa.RecordBatch]:
+    told: dict[str, Any] = {"reduce": cleaned.counts, "large_users": large}
     for name, rows in ((INTERACTIONS, cleaned.facts), (BOTS, cleaned.bots.sort_by("event_date"))):
         files = work.files.get(name)
         if files is None:

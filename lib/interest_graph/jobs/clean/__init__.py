@@ -10,8 +10,10 @@ work again, with the same result.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
@@ -30,7 +32,7 @@ from interest_graph.events.kernel_frames import (
     write_table,
 )
 from interest_graph.events.map_task import QUARANTINE, MapWork
-from interest_graph.events.reduce_task import BOTS, INTERACTIONS
+from interest_graph.events.reduce_task import BOTS, BYTES_OF_EVENT, INTERACTIONS
 from interest_graph.job import Job, Run
 from interest_graph.jobs.clean import clean_plan, frames
 from interest_graph.jobs.clean.first_pass import FirstPass, first_pass_of
@@ -111,6 +113,7 @@ def _write_facts(
     if not {INTERACTIONS, BOTS} <= files.keys():
         rows = rows.persist(StorageLevel.DISK_ONLY)
     told = summaries(rows)
+    _warn_of(added(told, "large_users"))
     counts = Counter({"accepted": 0, "kept": 0})
     counts.update(added(told, "reduce"))
     if frames.needs_support(run):
@@ -121,6 +124,17 @@ def _write_facts(
         write_table(run.store, tables.BOTS, BOTS, told, rows, region.replaced)
     rows.unpersist()
     return dict(counts)
+
+
+def _warn_of(large_users: Mapping[str, int]) -> None:
+    """Name users whose events fill a worker; all of a user's are cleaned together."""
+    for user, n in large_users.items():
+        structlog.get_logger().warning(
+            "one worker holds all events of a user",
+            user_id=user,
+            events=n,
+            memory_mb=round(n * BYTES_OF_EVENT / 2**20),
+        )
 
 
 def _write_supported(run: Run, rows: DataFrame, region: clean_plan.Region) -> dict[str, int]:
