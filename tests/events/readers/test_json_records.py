@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from interest_graph.config import SourceConfig
 from interest_graph.errors import DataError
+from interest_graph.events.readers import json_records
 from interest_graph.events.readers.json_records import end_of_records, inspect, read_window
 from interest_graph.events.records import Layout, readable, schema_of
 
@@ -105,6 +107,33 @@ def test_the_fused_lines_of_a_log_lose_nothing():
     records = read("\n".join(lines))
 
     assert users(records) == ["a", "a", "b", "b", "c", "d", "e", "trailing rubbish"]
+
+
+_ODD_LINES = st.sampled_from(
+    [
+        "{broken",
+        'x{"u":"a"}{"u":"b"} y',
+        '  {"u":"c"}  ',
+        "",
+        " \v ",
+        "null",
+        '{"u":"d"}\r',
+        '{"u":"\\ud800"}',
+        '{"u":1.0,"x":{"y":2}}',
+    ]
+)
+
+
+@given(st.lists(st.one_of(_ODD_LINES, st.just(event("e"))), max_size=12))
+def test_records_of_odd_lines_stand_where_the_lines_do(lines):
+    """Rows are cut out and put between, or taken one by one: a few among many, or many."""
+    text = "\n".join(lines)
+    with mock.patch.object(json_records, "_MOST_CUTS", 0):
+        found = read(text, is_whole=False)
+    with mock.patch.object(json_records, "_MOST_CUTS", 10**9):
+        assert found == read(text, is_whole=False)
+    assert [record["position"] for record in found] == sorted(r["position"] for r in found)
+    assert sum(record["user_id"] == "e" for record in found) == lines.count(event("e"))
 
 
 def test_unicode_line_separators_do_not_end_a_line():

@@ -17,7 +17,13 @@ import pyarrow.compute as pc
 
 from interest_graph.events.readers import json_exact
 from interest_graph.events.readers.duck import identifier, literal, query
-from interest_graph.events.readers.lines import Mask, Offsets, as_binaries, not_utf8
+from interest_graph.events.readers.lines import (
+    Mask,
+    Offsets,
+    as_binaries,
+    not_utf8,
+    up_to_the_next,
+)
 
 # More brackets than this may be nested so deep that recursive code exhausts its stack.
 _MOST_BRACKETS = 500
@@ -42,14 +48,21 @@ _REWRITTEN = f"""SELECT n FROM doubtful WHERE len(list_filter(
 
 
 def parse_objects(
-    window: bytes, starts: Offsets, ends: Offsets, columns: Mapping[str, str]
+    window: bytes,
+    starts: Offsets,
+    ends: Offsets,
+    columns: Mapping[str, str],
+    *,
+    are_lines: bool = False,
 ) -> pa.Table:
     """A row each piece of the window, with the columns of records from is_readable on.
 
-    starts, ends: of the pieces; ascending, not overlapping. Of a piece that is not one JSON object
-    in UTF-8, is_readable is false and everything else null.
+    starts, ends: of the pieces; ascending, not overlapping; are_lines: nothing but white space
+    lies between them, and behind the last. Of a piece that is not one JSON object in UTF-8,
+    is_readable is false and everything else null.
     """
-    lines = as_binaries(window, starts, ends).view(pa.large_string())
+    cut = up_to_the_next(window, starts) if are_lines else as_binaries(window, starts, ends)
+    lines = cut.view(pa.large_string())
     broken, deep = not_utf8(lines), _many_brackets(window, starts, ends)
     hidden = np.zeros(len(starts), np.bool_)
     hidden[broken] = True

@@ -32,6 +32,7 @@ from interest_graph.events.readers.lines import (
 from interest_graph.events.records import Layout, readable, schema_of
 
 _PUNCTUATION = WHITE + b"[],"  # around the elements of an array
+_MOST_CUTS = 50  # rows to one that is cut out: with more, rows are taken one by one
 _GIVEN_UP = 1 << 20  # bytes without an end of an object, after which the next element is sought
 
 # Fields come and go with the producer's version; these must be there all the same.
@@ -52,13 +53,17 @@ def read_window(window: bytes, base: int, source: SourceConfig, layout: Layout) 
         others = _between(window, whole, objects)
     else:
         objects, others = _lines(window, start), _no_bounds()
-    found = parse_objects(window, *objects, source.columns)
+    are_lines = not layout.is_whole
+    found = parse_objects(window, *objects, source.columns, are_lines=are_lines)
     is_readable = found["is_readable"].to_numpy()
     broken = _merged(tuple(edge[~is_readable] for edge in objects), others)
     read = _with_position(found, base, objects)
     if len(broken[0]) == 0:
         return read
-    mended = _read_broken(window, base, broken, source, layout)
+    mended = pa.concat_tables(_read_broken(window, base, broken, source, layout))
+    unreadable = np.flatnonzero(~is_readable)
+    if are_lines and _MOST_CUTS * len(unreadable) < len(read):
+        return _in_place_of(read, unreadable, mended.sort_by("position"))
     return _in_order(read, np.flatnonzero(is_readable), mended)
 
 
@@ -175,10 +180,26 @@ def _read_pieces(
     ]
 
 
-def _in_order(read: pa.Table, chosen: Offsets, others: list[pa.Table]) -> pa.Table:
-    """The chosen rows of a table and the other tables' rows, by position."""
-    rows = [chosen, np.arange(len(read), len(read) + sum(map(len, others)))]
-    whole = pa.concat_tables([read, *others])
+def _in_place_of(read: pa.Table, rows: Offsets, others: pa.Table) -> pa.Table:
+    """The table with other records, by position, in place of those rows that they came from.
+
+    Slices are put together: a third of the time that `take` needs.
+    """
+    places = np.searchsorted(others["position"].to_numpy(), read["position"].to_numpy()[rows])
+    cuts = zip([0, *(rows + 1).tolist()], [*rows.tolist(), len(read)], strict=True)
+    mended = pairwise([*places.tolist(), len(others)])
+    pieces = [read.slice(start, end - start) for start, end in cuts]
+    between = [others.slice(start, end - start) for start, end in mended]
+    turns = [
+        piece for both in zip(pieces, [*between, others.slice(0, 0)], strict=True) for piece in both
+    ]
+    return pa.concat_tables(turns).combine_chunks()
+
+
+def _in_order(read: pa.Table, chosen: Offsets, others: pa.Table) -> pa.Table:
+    """The chosen rows of a table and the other one's rows, by position."""
+    rows = [chosen, np.arange(len(read), len(read) + len(others))]
+    whole = pa.concat_tables([read, others])
     found = np.concatenate(rows)
     order = np.argsort(whole["position"].to_numpy()[found], kind="stable")
     return whole.take(pa.array(found[order]))

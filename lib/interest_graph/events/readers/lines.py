@@ -79,6 +79,13 @@ def as_binaries(window: bytes, starts: Offsets, ends: Offsets) -> pa.LargeBinary
     return tiles.take(pa.array(np.arange(len(starts), dtype=np.int64) * 2))
 
 
+def up_to_the_next(window: bytes, starts: Offsets) -> pa.LargeBinaryArray:
+    """The bytes from each start to the next one, of the last to the window's end; not copied."""
+    offsets = np.append(starts, len(window)).astype(np.int64)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(window)]
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(starts), buffers)
+
+
 def as_strings(window: bytes, starts: Offsets, ends: Offsets) -> pa.LargeStringArray:
     r"""The text from each start to its end; bytes that are not UTF-8 become \xNN.
 
