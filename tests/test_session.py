@@ -122,6 +122,19 @@ def test_workers_hold_the_kernels_once_they_are_warm(spark):
     assert [row.is_there for row in rows] == [True, True]
 
 
+def test_importing_the_kernels_brings_what_was_not_there():
+    """In a process of its own: the workers of this session have them from their daemon."""
+    program = """
+import sys
+from interest_graph.events.kernel_frames import import_kernels
+names = ("interest_graph.events.ingest_task", "interest_graph.events.readers.json_records")
+assert not any(name in sys.modules for name in names)
+import_kernels()
+assert all(name in sys.modules for name in names)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 OWN = {
     "spark.sql.session.timeZone": "America/New_York",
     "spark.sql.legacy.timeParserPolicy": "LEGACY",

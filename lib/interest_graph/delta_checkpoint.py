@@ -89,7 +89,7 @@ def trim_log(spark: SparkSession, location: str) -> None:
 
 def _reconciled(actions: Iterable[Action], since_ms: int) -> list[dict[str, Any]]:
     """The newest action of each file, application and kind; since_ms: of removals that count."""
-    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    newest: dict[tuple[str, str], tuple[str, Action]] = {}
     for action in actions:
         for name in _SCHEMA.names:
             held = action.get(name)
@@ -97,11 +97,11 @@ def _reconciled(actions: Iterable[Action], since_ms: int) -> list[dict[str, Any]
                 continue
             kind = "file" if name in ("add", "remove") else name
             key = str(held.get("path") or held.get("appId") or "")
-            newest[kind, key] = {name: _plain(name, held)}
+            newest[kind, key] = name, held
     return [
-        action
-        for action in newest.values()
-        if "remove" not in action or (action["remove"]["deletionTimestamp"] or 0) >= since_ms
+        {name: _plain(name, held)}
+        for name, held in newest.values()
+        if name != "remove" or (held.get("deletionTimestamp") or 0) >= since_ms
     ]
 
 

@@ -12,19 +12,13 @@ from zipimport import zipimporter
 
 from pyspark import daemon
 
-# None of them starts a thread when it is imported: a fork would lose it.
-_NEEDED = (
-    "pyspark.worker",
-    "interest_graph.events.reading",
-    "interest_graph.events.ingest_task",
-    "interest_graph.events.readers.json_records",
-)
+from interest_graph.events.kernel_frames import import_kernels
 
 
 def main() -> None:
     """Import, then fork workers until Spark closes the connection."""
-    for name in _NEEDED:
-        import_module(name)
+    import_module("pyspark.worker")
+    import_kernels()  # without threads, which a fork would lose
     _keep_directories_of_archives()
     serve: Callable[[], None] = daemon.manager
     serve()

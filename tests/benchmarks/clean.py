@@ -22,6 +22,7 @@ from typing import Any
 
 import psutil
 from made_log import ROOT, open_made_job
+from timed_copy import timed_copy
 
 ACTIONS = ("view", "cart", "favourite", "purchase")
 RETRY_SECONDS = 10
@@ -195,39 +196,32 @@ def plain_session(folder: Path, heap: str) -> Any:
 
 def duckdb(folder: Path, events: int, heap: str) -> dict[str, Any]:
     """The same work, hand-written for DuckDB."""
-    import duckdb as engine
-
-    database = engine.connect(config={"threads": 2, "temp_directory": str(folder / "duckdb")})
     actions = ", ".join(f"'{action}'" for action in ACTIONS)
     names = ("id", "u", "i", "a", "t", "v", "agent")
     columns = ", ".join(f"{name}: 'VARCHAR'" for name in names)
     files = str(folder / "generated/events/*/*.txt")
-    target = folder / "duckdb.parquet"
-    started = time.monotonic()
-    database.execute(f"""
-        COPY (
-            WITH typed AS (
-                SELECT *, TRY_CAST(t AS BIGINT) AS second, TRY_CAST(v AS DOUBLE) AS value
-                FROM read_json('{files}', format = 'newline_delimited', columns = {{{columns}}},
-                    ignore_errors = true)
-            ), good AS (
-                SELECT id, u, i, a, second, value FROM typed
-                WHERE u <> '' AND i <> '' AND a IN ({actions})
-                    AND second BETWEEN 631152000 AND {LATEST} AND (v IS NULL OR value >= 0)
-            ), distinct_ids AS (
-                SELECT u, id, second // 86400 AS day, min(second) AS second, first(i) AS i,
-                    first(a) AS a, max(value) AS value
-                FROM good GROUP BY u, id, day
-            ), lagged AS (
-                SELECT *, lag(second) OVER (PARTITION BY u, i, a ORDER BY second, id) AS previous
-                FROM distinct_ids
-            )
-            SELECT id, u, i, a, to_timestamp(second) AS event_ts, value FROM lagged
-            WHERE previous IS NULL OR second - previous > {RETRY_SECONDS}
-        ) TO '{target}' (FORMAT parquet)""")
-    seconds = round(time.monotonic() - started, 1)
-    (kept,) = database.execute(f"SELECT count(*) FROM '{target}'").fetchone() or (0,)
-    return {"seconds": seconds, "kept": kept}
+    query = f"""
+        WITH typed AS (
+            SELECT *, TRY_CAST(t AS BIGINT) AS second, TRY_CAST(v AS DOUBLE) AS value
+            FROM read_json('{files}', format = 'newline_delimited', columns = {{{columns}}},
+                ignore_errors = true)
+        ), good AS (
+            SELECT id, u, i, a, second, value FROM typed
+            WHERE u <> '' AND i <> '' AND a IN ({actions})
+                AND second BETWEEN 631152000 AND {LATEST} AND (v IS NULL OR value >= 0)
+        ), distinct_ids AS (
+            SELECT u, id, second // 86400 AS day, min(second) AS second, first(i) AS i,
+                first(a) AS a, max(value) AS value
+            FROM good GROUP BY u, id, day
+        ), lagged AS (
+            SELECT *, lag(second) OVER (PARTITION BY u, i, a ORDER BY second, id) AS previous
+            FROM distinct_ids
+        )
+        SELECT id, u, i, a, to_timestamp(second) AS event_ts, value FROM lagged
+        WHERE previous IS NULL OR second - previous > {RETRY_SECONDS}"""
+    scratch = str(folder / "duckdb")
+    seconds, kept = timed_copy(query, folder / "duckdb.parquet", temp_directory=scratch)
+    return {"seconds": round(seconds, 1), "kept": kept}
 
 
 CONTENDERS = {"ours": ours, "duckdb": duckdb, "plain": plain}

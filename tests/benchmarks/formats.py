@@ -25,6 +25,7 @@ from typing import Any
 
 import duckdb
 from made_log import ROOT
+from timed_copy import timed_copy
 
 AS_OF = datetime(2025, 1, 1, tzinfo=UTC)
 COLUMNS = {"event_id": "id", "user_id": "u", "item_id": "i", "action": "a", "event_time": "t"}
@@ -168,15 +169,8 @@ def ingest(name: str, folder: Path) -> dict[str, Any]:
 
 def by_duckdb(name: str, folder: Path) -> dict[str, Any]:
     """DuckDB to a Parquet file, by two threads."""
-    database = duckdb.connect(config={"threads": 2})
-    target, query = (
-        folder / "duckdb.parquet",
-        DUCKDB[name].format(file=file_of(name, folder), line=_LINE, fields=_FIELDS),
-    )
-    started = time.monotonic()
-    database.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet)")
-    seconds = time.monotonic() - started
-    (records,) = database.execute(f"SELECT count(*) FROM '{target}'").fetchone() or (0,)
+    query = DUCKDB[name].format(file=file_of(name, folder), line=_LINE, fields=_FIELDS)
+    seconds, records = timed_copy(query, folder / "duckdb.parquet")
     return {"seconds": seconds, "records": records}
 
 

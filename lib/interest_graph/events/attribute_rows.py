@@ -160,7 +160,7 @@ def _attributes(texts: Columns, known: Sequence[str]) -> pa.Array:
     is_given = _bits(pc.not_equal(pc.utf8_trim_whitespace(values), ""))
     keys = pa.array(names, pa.string()).take(pa.array(np.tile(np.arange(len(names)), n)[is_given]))
     counts = is_given.reshape(n, len(names)).sum(axis=1)
-    return pa.MapArray.from_arrays(_offsets(counts), keys, values.filter(pa.array(is_given)))
+    return pa.MapArray.from_arrays(offsets_of(counts), keys, values.filter(pa.array(is_given)))
 
 
 def _first_of_each(owner: Ints, names: pa.Array) -> Ints:
@@ -173,11 +173,12 @@ def _first_of_each(owner: Ints, names: pa.Array) -> Ints:
 def _lists(owner: Ints, values: pa.Array, n: int) -> pa.Array:
     """list<string>[n] of the values by owner, which ascends; null for an owner without any."""
     counts = np.bincount(owner, minlength=n)
-    lists = pa.ListArray.from_arrays(_offsets(counts), values)
+    lists = pa.ListArray.from_arrays(offsets_of(counts), values)
     return pc.if_else(pa.array(counts > 0), lists, pa.scalar(None, lists.type))
 
 
-def _offsets(counts: Ints) -> pa.Array:
+def offsets_of(counts: Ints) -> pa.Array:
+    """Where lists of these lengths begin, and where the last ends, int32[n + 1]."""
     return pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
 
 

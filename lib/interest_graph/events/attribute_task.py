@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 from interest_graph.config import SourceConfig
 from interest_graph.events import task_rows
 from interest_graph.events.attribute_rows import shape_rows
-from interest_graph.events.attributes import FILE, POSITION, merge
+from interest_graph.events.attributes import FILE, POSITION, merge, typed
 from interest_graph.events.facts import split_by_key
 from interest_graph.events.map_task import QUARANTINE
-from interest_graph.table_files import TableFiles, TableWriter, files_as_json
+from interest_graph.table_files import TableFiles, files_as_json
 from interest_graph.worker_files import WorkerFiles
 
 RECORDS, STORED, MERGED = "records", "stored", "merged"
@@ -64,7 +64,9 @@ def shape_records(
         if shaped.refused.num_rows:
             reasons.update(shaped.refused["reasons"].combine_chunks().flatten().to_pylist())
             refused = task_rows.labelled(shaped.refused, source=source, file=file)
-            yield from _put_out(refused, work, writer)
+            columns = refused.select(["source", "file", "position", "reasons", "payload"])
+            partition = {"batch_id": work.batch, "kind": work.kind}
+            yield from task_rows.put_out(columns, QUARANTINE, partition, writer)
     told = {"ingest": dict(counted), "reasons": dict(reasons)}
     written = {} if writer is None else {QUARANTINE: files_as_json(writer.close())}
     yield task_rows.summary({**told, **written}, 0)
@@ -84,7 +86,7 @@ def send_rows(
 ) -> Iterator[pa.RecordBatch]:
     """The same of rows that Spark reads."""
     for rows in task_rows.joined(batches, _ROWS):
-        yield from _sent(_typed(rows, work.schema), STORED, work)
+        yield from _sent(typed(rows, work.schema), STORED, work)
 
 
 def merge_rows(
@@ -96,8 +98,7 @@ def merge_rows(
     came. The summary has under MERGED the files, and under `changed` 1 where any row is not as it
     was stored.
     """
-    columns = [pa.field(field.name, field.type) for field in work.schema]
-    stored = [pa.schema(columns).empty_table()]
+    stored = [pa.schema(_columns(work)).empty_table()]
     records = [_record_schema(work).empty_table()]
     for row in task_rows.rows_of(batches):
         if row["kind"] in (RECORDS, STORED):
@@ -134,25 +135,13 @@ def _ordered(rows: pa.Table, rank: int, work: AttributeWork) -> pa.Table:
     """Shaped rows of a file with the columns that order them."""
     order = {FILE: pa.array(np.full(rows.num_rows, rank)), POSITION: rows["position"]}
     columns = {name: rows[name] for name in work.schema.names}
-    return _typed(pa.table({**columns, **order}), _record_schema(work))
+    return typed(pa.table({**columns, **order}), _record_schema(work))
+
+
+def _columns(work: AttributeWork) -> list[pa.Field]:
+    """The table's columns; before rows are merged, any may hold null."""
+    return [pa.field(field.name, field.type) for field in work.schema]
 
 
 def _record_schema(work: AttributeWork) -> pa.Schema:
-    columns = [pa.field(field.name, field.type) for field in work.schema]
-    return pa.schema([*columns, (FILE, pa.int64()), (POSITION, pa.int64())])
-
-
-def _typed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The columns of the schema, of its types; any may hold null."""
-    return pa.table({field.name: rows[field.name].cast(field.type) for field in schema})
-
-
-def _put_out(
-    refused: pa.Table, work: AttributeWork, writer: TableWriter | None
-) -> Iterator[pa.RecordBatch]:
-    partition = {"batch_id": work.batch, "kind": work.kind}
-    columns = refused.select(["source", "file", "position", "reasons", "payload"])
-    if writer is not None:
-        writer.write(columns, partition)
-        return
-    yield task_rows.packed(task_rows.labelled(columns, **partition), QUARANTINE, 0)
+    return pa.schema([*_columns(work), (FILE, pa.int64()), (POSITION, pa.int64())])

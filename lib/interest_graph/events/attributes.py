@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from interest_graph.events.attribute_rows import offsets_of
 from interest_graph.events.facts.codes import encoded
 
 FILE, POSITION = "_file", "_position"  # order of records: rank of the file, place in it
@@ -65,9 +66,14 @@ def merge(records: pa.Table, stored: pa.Table, key: Sequence[str]) -> Merged:
     merged = pa.table(columns)
     if "categories" in columns:
         merged = complete_items(merged)
-    merged = _cast(merged.sort_by([(name, "ascending") for name in key]), stored.schema)
+    merged = typed(merged.sort_by([(name, "ascending") for name in key]), stored.schema)
     before = before.sort_by([(name, "ascending") for name in key])
     return Merged(merged, stored.filter(pa.array(~is_met)), not _is_equal(merged, before))
+
+
+def typed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of the schema, in its order and of its types; any may hold null."""
+    return pa.table({field.name: rows[field.name].cast(field.type) for field in schema})
 
 
 def complete_items(items: pa.Table) -> pa.Table:
@@ -106,7 +112,7 @@ def _joined(lists: pa.ListArray) -> pa.StringArray:
         counts = np.bincount(
             pc.list_parent_indices(lists).filter(values.is_valid()), minlength=len(lists)
         )
-        lists = pa.ListArray.from_arrays(_offsets(counts), values.drop_null())
+        lists = pa.ListArray.from_arrays(offsets_of(counts), values.drop_null())
     return pc.binary_join(lists, ", ")
 
 
@@ -151,7 +157,7 @@ def _merged_maps(maps: pa.MapArray, order: _Order) -> pa.MapArray:
     by_age = np.lexsort((first, age[owner[first]]))  # the age of a row tells its key, too
     counts = np.bincount(key[owner[first]], minlength=len(order.starts))
     chosen = pa.array(newest[by_age])
-    return pa.MapArray.from_arrays(_offsets(counts), names.take(chosen), values.take(chosen))
+    return pa.MapArray.from_arrays(offsets_of(counts), names.take(chosen), values.take(chosen))
 
 
 def _ages_and_keys(order: _Order) -> tuple[Ints, Ints]:
@@ -190,20 +196,11 @@ def _is_equal(rows: pa.Table, stored: pa.Table) -> bool:
     return all(_one(rows[name]).equals(_one(stored[name])) for name in rows.column_names)
 
 
-def _cast(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The columns in the order and of the types of the schema."""
-    return pa.table({field.name: rows[field.name].cast(field.type) for field in schema})
-
-
 def _one(column: pa.ChunkedArray) -> pa.Array:
     """The column in one piece."""
     if column.num_chunks == 1:
         return column.chunk(0)
     return pa.concat_arrays([pa.array([], column.type), *column.chunks])
-
-
-def _offsets(counts: Ints) -> pa.Array:
-    return pa.array(np.concatenate(([0], np.cumsum(counts))), pa.int32())
 
 
 def _bits(mask: pa.Array | pa.ChunkedArray) -> Bools:

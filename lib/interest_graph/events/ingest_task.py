@@ -16,7 +16,7 @@ from interest_graph.config.sources import EVENT_COLUMNS
 from interest_graph.events import task_rows
 from interest_graph.events.map_task import MapWork, Received, map_records
 from interest_graph.events.records import constant
-from interest_graph.table_files import TableFiles, TableWriter, files_as_json
+from interest_graph.table_files import TableFiles, files_as_json
 
 BRONZE = "bronze"
 # The columns of bronze.events in the order of its files; batch_id is the partition.
@@ -53,7 +53,8 @@ def take_in(
             rows = as_bronze(records, source, file)
             counted[file] += rows.num_rows
             if source not in work.unkept:
-                waiting.extend(_put_out(rows, work.batch, writer))
+                place = {"batch_id": work.batch}
+                waiting.extend(task_rows.put_out(rows, BRONZE, place, writer))
             yield Received(source, work.batch, rows)
 
     if work.clean is None:
@@ -86,13 +87,6 @@ def as_bronze(records: pa.Table, source: str, file: str) -> pa.Table:
     for name in COLUMNS[2:]:
         held[name] = records[name] if name in names else pa.nulls(n, pa.string())
     return pa.table(held)
-
-
-def _put_out(rows: pa.Table, batch: str, writer: TableWriter | None) -> Iterator[pa.RecordBatch]:
-    if writer is not None:
-        writer.write(rows, {"batch_id": batch})
-        return
-    yield task_rows.packed(task_rows.labelled(rows, batch_id=batch), BRONZE, 0)
 
 
 def _drained(waiting: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -68,9 +68,14 @@ def warm_up(spark: SparkSession) -> Thread:
 
 
 def _nothing(_number: int, _name: str) -> Rows:
-    import_module("interest_graph.events.reading")
-    import_module("interest_graph.events.ingest_task")
+    import_kernels()
     return iter(())
+
+
+def import_kernels() -> None:
+    """Import what tasks that read and clean need; none of it starts a thread."""
+    for name in ("reading", "ingest_task", "readers.json_records"):
+        import_module(f"interest_graph.events.{name}")
 
 
 def mapped(frame: DataFrame, work: Callable[[Iterable[pa.RecordBatch], str], Rows]) -> DataFrame:

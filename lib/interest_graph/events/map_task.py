@@ -21,7 +21,7 @@ from interest_graph.events.periods import days_of
 from interest_graph.events.records import constant
 from interest_graph.events.rules import refuse
 from interest_graph.events.typed_records import type_records
-from interest_graph.table_files import TableFiles, TableWriter, files_as_json
+from interest_graph.table_files import TableFiles, files_as_json
 
 QUARANTINE = "quarantine"
 OF_ORIGIN = ("source", "file")  # columns of refused records that have few values
@@ -92,7 +92,8 @@ def map_records(received: Iterable[Received], work: MapWork, task: str) -> Itera
     for some in received:
         accepted, refused = _judged(some, work, account)
         if refused is not None:
-            yield from _put_out(refused, some.batch, writer)
+            partition = {"batch_id": some.batch, "kind": "events"}
+            yield from task_rows.put_out(refused, QUARANTINE, partition, writer)
         if aliases is not None:
             accepted = with_canonical_items(accepted, aliases)
         parts = split_by_user(accepted, len(work.keys))
@@ -138,11 +139,3 @@ def _with_origin(refused: pa.Table, some: Received) -> pa.Table | None:
             **{name: refused[name] for name in ("position", "reasons", "payload")},
         }
     )
-
-
-def _put_out(refused: pa.Table, batch: str, writer: TableWriter | None) -> Iterator[pa.RecordBatch]:
-    partition = {"batch_id": batch, "kind": "events"}
-    if writer is not None:
-        writer.write(refused, partition)
-        return
-    yield task_rows.packed(task_rows.labelled(refused, **partition), QUARANTINE, 0)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from interest_graph.events.records import constant
+from interest_graph.table_files import TableWriter
 
 COLUMNS = "part INT, kind STRING, n BIGINT, data BINARY"
 EVENTS, SUMMARY = "events", "summary"
@@ -36,6 +37,16 @@ def labelled(rows: pa.Table, **values: str) -> pa.Table:
 def packed(rows: pa.Table, kind: str, part: int) -> pa.RecordBatch:
     """A row that holds a table."""
     return _row(part, kind, rows.num_rows, to_bytes(rows))
+
+
+def put_out(
+    rows: pa.Table, kind: str, partition: Mapping[str, str], writer: TableWriter | None
+) -> Iterator[pa.RecordBatch]:
+    """Write rows of a table to this partition; without a writer they go out, for Spark to write."""
+    if writer is not None:
+        writer.write(rows, partition)
+        return
+    yield packed(labelled(rows, **partition), kind, 0)
 
 
 def summary(content: Mapping[str, Any], part: int) -> pa.RecordBatch:

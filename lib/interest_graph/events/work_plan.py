@@ -39,6 +39,14 @@ def bytes_of_task(n_bytes: int, n_slots: int) -> int:
     return max(-(-n_bytes // n), 1)
 
 
+def dealt_files(
+    files: Sequence[T], n_bytes: Callable[[T], int], n_slots: int, expansion: int
+) -> list[list[T]]:
+    """Put packed files together to tasks; expansion: bytes that a byte of them unpacks to."""
+    whole = expansion * sum(map(n_bytes, files))
+    return dealt(files, n_bytes, bytes_of_task(whole, n_slots) // expansion)
+
+
 def text_bytes(files: Iterable[InputFile]) -> int:
     """About how many bytes the files have once unpacked."""
     return sum(file.size_bytes * _expansion(file.path) for file in files)

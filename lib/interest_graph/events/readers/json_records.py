@@ -7,7 +7,7 @@ stands around the elements of an array (white space, brackets, commas) is no rec
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -190,10 +190,8 @@ def _in_place_of(read: pa.Table, rows: Offsets, others: pa.Table) -> pa.Table:
     mended = pairwise([*places.tolist(), len(others)])
     pieces = [read.slice(start, end - start) for start, end in cuts]
     between = [others.slice(start, end - start) for start, end in mended]
-    turns = [
-        piece for both in zip(pieces, [*between, others.slice(0, 0)], strict=True) for piece in both
-    ]
-    return pa.concat_tables(turns).combine_chunks()
+    turns = chain.from_iterable(zip(between, pieces[1:], strict=True))
+    return pa.concat_tables([pieces[0], *turns]).combine_chunks()
 
 
 def _in_order(read: pa.Table, chosen: Offsets, others: pa.Table) -> pa.Table:

@@ -23,7 +23,7 @@ from interest_graph.events.reading import Input, read_inputs
 from interest_graph.events.reduce_task import BOTS, INTERACTIONS, ReduceWork
 from interest_graph.events.sources import as_input_files, require_unchanged
 from interest_graph.events.spark_rules import places_of
-from interest_graph.events.work_plan import bytes_of_task, dealt
+from interest_graph.events.work_plan import dealt_files
 from interest_graph.job import Run
 from interest_graph.table_files import TableFiles
 
@@ -103,8 +103,7 @@ def _of_bronze(run: Run, batches: Collection[str], work: MapWork) -> DataFrame:
     files = [BronzeFile(f"{root}/{f.path}", f.partition["batch_id"], f.size) for f in listed]
     # Records are packed in bronze: a byte there is some five in the log.
     slots = run.spark.sparkContext.defaultParallelism
-    target = bytes_of_task(5 * sum(file.n_bytes for file in files), slots) // 5
-    tasks = dealt(files, lambda file: file.n_bytes, target)
+    tasks = dealt_files(files, lambda file: file.n_bytes, slots, expansion=5)
     return tasks_frame(run.spark, tasks, partial(map_bronze_files, work=work, access=access))
 
 

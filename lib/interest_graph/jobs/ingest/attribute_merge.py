@@ -30,7 +30,7 @@ from interest_graph.events.kernel_frames import added, mapped, summaries, table_
 from interest_graph.events.map_task import OF_ORIGIN
 from interest_graph.events.reading import Input, read_inputs
 from interest_graph.events.sources import InputFile
-from interest_graph.events.work_plan import EXPANSION, bytes_of_task, dealt, text_bytes
+from interest_graph.events.work_plan import EXPANSION, dealt_files, text_bytes
 from interest_graph.job import Run
 from interest_graph.partition_keys import keys_of_partitions
 from interest_graph.small_tables import schema_of
@@ -132,8 +132,7 @@ def _of_files(
 ) -> DataFrame:
     """Task rows of the stored rows, which workers read."""
     slots = spark.sparkContext.defaultParallelism
-    target = bytes_of_task(EXPANSION * sum(file.size for file in live), slots) // EXPANSION
-    tasks = dealt(live, lambda file: file.size, target)
+    tasks = dealt_files(live, lambda file: file.size, slots, EXPANSION)
     paths = [[f"{folder.folder}/{file.path}" for file in files] for files in tasks]
     return tasks_frame(spark, paths, partial(send_files, work=work, access=folder.access))
 
