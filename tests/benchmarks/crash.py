@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from made_log import ROOT, open_made_job
 
 SIZE = {"events": 3_000, "users": 150, "items": 1_000, "bots_per_rule": 1, "days": 4}
@@ -38,7 +39,8 @@ def main() -> None:
     undisturbed = start(options.folder, "undisturbed")
     writes = undisturbed.pop("writes")
     every = [f"{n}:{side}" for n in range(1, writes + 1) for side in ("before", "after")]
-    points = every[:: max(1, len(every) // options.points)][: options.points]
+    places = np.linspace(0, len(every) - 1, min(options.points, len(every)))
+    points = [every[round(place)] for place in places]
     outcomes = {}
     for point in points:
         killed = start(options.folder, point, kill=point)
