@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
+from interest_graph.item_weights import weighted_sum
 from interest_graph.plugins import file_name
 from interest_graph.train.edges import EdgeCounts, MemoryBound, count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel, Model
@@ -119,21 +120,20 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
         if model.item_vectors is not None
     ]
     weights = [
-        model.item_weights.withColumn("weight", (F.col("weight") * weight).cast("float"))
-        for model, weight in parts
-        if model.item_weights is not None
+        (model.item_weights, weight) for model, weight in parts if model.item_weights is not None
     ]
+    summed = weighted_sum(weights)
     blended = FittedModel(
         name="blend",
         user_vectors=_joined(users),
         item_vectors=_joined(items),
-        item_weights=_summed(weights),
+        item_weights=summed,
         log=log,
         shards=next((model.shards for model, _ in parts if model.shards is not None), None),
         partition=next((m.partition for m, _ in parts if m.partition is not None), None),
     )
-    if len(weights) > 1 and blended.item_weights is not None:
-        blended.held.callback(blended.item_weights.unpersist)
+    if len(weights) > 1 and summed is not None:
+        blended.held.callback(summed.persist(StorageLevel.MEMORY_AND_DISK).unpersist)
     return blended
 
 
@@ -192,12 +192,3 @@ def _joined(vectors: Sequence[DataFrame]) -> DataFrame | None:
 def _width(vectors: DataFrame) -> int:
     first = vectors.first()
     return len(first["vector"]) if first is not None else 0
-
-
-def _summed(weights: Sequence[DataFrame]) -> DataFrame | None:
-    """Add up the item-item weights of all frames; one row a pair of items."""
-    if len(weights) < 2:
-        return weights[0] if weights else None
-    pairs = reduce(DataFrame.unionByName, weights).groupBy("src", "dst")
-    summed = pairs.agg(F.sum("weight").cast("float").alias("weight"))
-    return summed.persist(StorageLevel.MEMORY_AND_DISK)
