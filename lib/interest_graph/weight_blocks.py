@@ -120,7 +120,8 @@ def split_by_dst(block: WeightBlock, n_parts: int) -> Iterator[tuple[int, Weight
     if n_parts == 1:
         yield 0, block
         return
-    parts = parts_of(block.dst_ids, n_parts)[block.matrix.indices]
+    matrix = block.matrix
+    parts = parts_of(block.dst_ids, n_parts)[matrix.indices]
     order = np.argsort(parts, kind="stable")
     ends = np.cumsum(np.bincount(parts, minlength=n_parts))
     cells = [
@@ -129,8 +130,8 @@ def split_by_dst(block: WeightBlock, n_parts: int) -> Iterator[tuple[int, Weight
     for part, (start, end) in enumerate(zip(np.r_[0, ends[:-1]], ends, strict=True)):
         if start < end:
             weights, rows, columns = (values[start:end] for values in cells)
-            matrix = sparse.csr_matrix((weights, (rows, columns)), shape=block.matrix.shape)
-            yield part, WeightBlock(block.src_ids, block.dst_ids, matrix)
+            piece = sparse.csr_matrix((weights, (rows, columns)), shape=matrix.shape)
+            yield part, WeightBlock(block.src_ids, block.dst_ids, piece)
 
 
 def parts_of(ids: pa.StringArray, n_parts: int) -> npt.NDArray[np.int32]:

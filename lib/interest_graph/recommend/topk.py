@@ -111,8 +111,8 @@ def _measure(
         vector_bytes = F.sum(4 * F.size("vector") + F.length("key"))
         counts.append(item_vectors.agg(vector_bytes.alias("bytes")))
     if item_weights is not None:
-        n_weights = F.sum("n_weights") if is_blocks(item_weights) else F.count("*")
-        counts.append(item_weights.agg(n_weights.alias("weights")))
+        count = F.sum("n_weights") if is_blocks(item_weights) else F.count("*")
+        counts.append(item_weights.agg(count.alias("weights")))
     rows = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), counts).collect()
     n_users, n_bytes, n_weights = (
         sum(row.asDict().get(name) or 0 for row in rows) for name in ("users", "bytes", "weights")
