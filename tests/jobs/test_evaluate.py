@@ -11,6 +11,7 @@ from interest_graph.config import Settings
 from interest_graph.errors import TrainingError
 from interest_graph.jobs.evaluate import JOB
 from interest_graph.pipeline import Pipeline
+from interest_graph.train.models.item_item.base import WholeMatrixModel
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 AS_OF = datetime(2024, 1, 31, tzinfo=UTC)
@@ -102,6 +103,31 @@ def test_a_split_that_leaves_nobody_is_left_out(open_pipeline):
     pipeline.run(JOB)
 
     assert pipeline.store.read(tables.METRICS).isEmpty()
+
+
+def test_a_blend_and_a_baseline_share_a_fit_and_figures_stay(open_pipeline, metrics, monkeypatch):
+    fits, fit = [], WholeMatrixModel.fit
+
+    def counted(model, edges, validation=None):
+        fits.append((model.name, validation is not None))
+        return fit(model, edges, validation)
+
+    monkeypatch.setattr(WholeMatrixModel, "fit", counted)
+    pipeline = open_pipeline(
+        train={"model": "blend", "blend": {"weights": {"item_knn": 2.0, "graph_filter": 1.0}}},
+        evaluate={"splits": [{"kind": "random"}], "k": [5, 10], "baselines": ["item_knn"]},
+    )
+    write_interactions(pipeline, communities())
+    before = persistent_rdds(pipeline.spark)
+
+    pipeline.run(JOB)
+
+    assert sorted(fits) == [("graph_filter", True), ("item_knn", True)]
+    rows = pipeline.store.read(tables.METRICS).where("model = 'item_knn'").collect()
+    assert len(rows) == 8 * 2
+    for row in rows:
+        assert row.value == pytest.approx(metrics[RANDOM, "item_knn", row.metric, row.k].value)
+    assert persistent_rdds(pipeline.spark) <= before
 
 
 def open_small(open_pipeline, model):

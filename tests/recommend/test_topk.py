@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from chispa import assert_df_equality
 
+from interest_graph.item_weights import as_blocks
 from interest_graph.recommend import packed
 from interest_graph.recommend.catalogue import pack_weights, read_catalogue
 from interest_graph.recommend.topk import (
@@ -17,6 +18,7 @@ from interest_graph.recommend.topk import (
     rank_batch,
     top_k,
 )
+from interest_graph.weight_blocks import blocks_of_rows, parts_of
 
 VECTORS = "key STRING, vector ARRAY<FLOAT>"
 WEIGHTS = "src STRING, dst STRING, weight FLOAT"
@@ -59,7 +61,8 @@ def expected_top(scores, history, k):
     return rows
 
 
-def test_top_k_of_vectors_and_item_weights(spark, world):
+@pytest.mark.parametrize("given", [lambda rows: rows, as_blocks], ids=["rows", "blocks"])
+def test_top_k_of_vectors_and_item_weights(spark, world, given):
     history, user, item, weights = world
 
     ranked = top_k(
@@ -67,7 +70,7 @@ def test_top_k_of_vectors_and_item_weights(spark, world):
         k=5,
         user_vectors=vectors(spark, "u", user),
         item_vectors=vectors(spark, "i", item),
-        item_weights=item_weights(spark, weights),
+        item_weights=given(item_weights(spark, weights)),
     )
 
     scores = user @ item.T + history @ weights
@@ -156,21 +159,12 @@ def test_blocks_of_items_give_what_one_block_gives(spark, world, monkeypatch):
 
 def tables_of(rows, n_blocks=1, block=0):
     """What the task of one block unpacks of weights (src, dst, weight)."""
-    of = {item: i % n_blocks for i, item in enumerate(sorted({x for row in rows for x in row[:2]}))}
     src, dst, weight = zip(*rows, strict=True)
-    batch = pa.record_batch(
-        {
-            "src": src,
-            "dst": dst,
-            "weight": pa.array(weight, pa.float32()),
-            "source_block": pa.array([of[item] for item in src], pa.int32()),
-            "block": pa.array([of[item] for item in dst], pa.int32()),
-        }
-    )
+    columns = {"src": src, "dst": dst, "weight": pa.array(weight, pa.float32())}
     streams = {}
-    for rows in pack_weights([batch]):
-        for _, name, stream in packed.streams_in(rows):
-            if rows["block"][0].as_py() == block:
+    for row in pack_weights(n_blocks, blocks_of_rows([pa.record_batch(columns)])):
+        for _, name, stream in packed.streams_in(row):
+            if row["block"][0].as_py() == block:
                 streams.setdefault(name, []).append(stream)
     return packed.unpack(streams)
 
@@ -203,12 +197,13 @@ def test_dense_and_sparse_item_weights_score_alike():
 
 
 def test_one_block_of_several_ranks_its_items_and_marks_users_it_knows():
-    pairs = [("a", "b", 0.5), ("b", "a", 0.25), ("c", "d", 2.0), ("d", "a", 1.0)]
+    assert parts_of(pa.array(["a", "b", "d", "e"]), 2).tolist() == [1, 1, 0, 0]
+    pairs = [("d", "a", 0.5), ("a", "d", 0.25), ("e", "b", 2.0), ("b", "d", 1.0)]
     tables = tables_of(pairs, n_blocks=2, block=1)
     catalogue = read_catalogue(tables, is_weighted=True, is_whole=False)
 
-    marks, ranked = rank_batch(user_batch(["a", "b"], [1.0, 2.0]), catalogue, 3)
+    marks, ranked = rank_batch(user_batch(["d", "a"], [1.0, 2.0]), catalogue, 3)
 
-    assert catalogue.item_ids.to_pylist() == ["b", "d"]
+    assert catalogue.item_ids.to_pylist() == ["a", "b"]
     assert marks.to_pylist() == [{"user_id": "u", "rank": None, "item_id": None, "score": None}]
-    assert ranked.to_pylist() == [{"user_id": "u", "rank": 1, "item_id": "d", "score": 0.0}]
+    assert ranked.to_pylist() == [{"user_id": "u", "rank": 1, "item_id": "b", "score": 0.0}]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -27,8 +27,9 @@ from interest_graph.progress import console
 from interest_graph.recommend.cold_start import gather_all_histories
 from interest_graph.recommend.topk import top_k
 from interest_graph.train.edges import EdgeCounts, MemoryBound, hold_out_edges, size_of
-from interest_graph.train.fitted import Model
+from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
+from interest_graph.train.shared_fits import FitsOthers, SharedFits
 
 Keep = Callable[[DataFrame], DataFrame]
 
@@ -100,14 +101,7 @@ def _weigh(run: Run, split: Split, keep: Keep) -> DataFrame:
 def _evaluate_split(run: Run, inputs: SplitInputs, keep: Keep) -> list[tuple[Any, ...]]:
     """Rows of gold.metrics, every model under the same protocol."""
     ours = run.settings.train.model
-    lists: dict[str, DataFrame] = {}
-    seconds: dict[str, float] = {}
-    for model in _models(run, inputs):
-        with run.phase(f"{inputs.split.name}: {model.name}"):
-            started = time.monotonic()
-            lists[model.name] = _recommend(run, inputs, model, keep)
-            seconds[model.name] = time.monotonic() - started
-            FileSystem(run.spark).delete(_work_dir(run, inputs, model.name))
+    lists, seconds = _fit_and_rank(run, inputs, keep)
     ks = run.settings.evaluate.k
     named = [frame.withColumn("model", F.lit(model)) for model, frame in lists.items()]
     everyone = reduce(DataFrame.unionByName, named)
@@ -124,23 +118,48 @@ def _evaluate_split(run: Run, inputs: SplitInputs, keep: Keep) -> list[tuple[Any
     return rows
 
 
-def _models(run: Run, inputs: SplitInputs) -> Iterator[Model]:
-    """The configured model, and the baselines that a worker has the memory for."""
+def _fit_and_rank(
+    run: Run, inputs: SplitInputs, keep: Keep
+) -> tuple[dict[str, DataFrame], dict[str, float]]:
+    """Lists of every model, and the seconds of its fit and its lists, by the model's own name."""
+    lists: dict[str, DataFrame] = {}
+    seconds: dict[str, float] = {}
+    models = _models(run, inputs)
+    # A model that fits others comes first: they then find its fits of them.
+    in_order = sorted(models, key=lambda name: not isinstance(models[name], FitsOthers))
+    with SharedFits(inputs.edges, inputs.validation, later=models) as fits:
+        for name in in_order:
+            model = models[name]
+            with run.phase(f"{inputs.split.name}: {model.name}"):
+                started = time.monotonic()
+                sharing = model.with_fits(fits) if isinstance(model, FitsOthers) else model
+                lists[model.name] = _recommend(run, inputs, fits.last(name, sharing), keep)
+                # What a model takes from another one's fits is part of its own time, too.
+                seconds[model.name] = time.monotonic() - started + fits.seconds_before(name)
+    for name in models:  # not before, as vectors may be computed from what lies there
+        FileSystem(run.spark).delete(_work_dir(run, inputs, name))
+    return lists, seconds
+
+
+def _models(run: Run, inputs: SplitInputs) -> dict[str, Model]:
+    """The configured model, and the baselines that a worker has the memory for, by name."""
     ours = run.settings.train.model
+    models: dict[str, Model] = {}
     for name in dict.fromkeys([ours, *run.settings.evaluate.baselines]):
         model = make_model(name, run.spark, run.settings.train, _work_dir(run, inputs, name))
         if name == ours or not isinstance(model, MemoryBound) or model.fits(inputs.size):
-            yield model
+            models[name] = model
             continue
         console.print(
             f"{inputs.split.name}: baseline {name} left out, {inputs.size.n_items:,} items take it "
             "more memory in one worker than train.worker_mb"
         )
+    return models
 
 
-def _recommend(run: Run, inputs: SplitInputs, model: Model, keep: Keep) -> DataFrame:
+def _recommend(run: Run, inputs: SplitInputs, fitted: FittedModel, keep: Keep) -> DataFrame:
     """The longest list asked for, train items excluded; the model is released."""
-    with model.fit(inputs.edges, inputs.validation) as fitted:
+    with fitted:
         ranked = top_k(
             inputs.histories,
             k=max(run.settings.evaluate.k),

@@ -11,6 +11,7 @@ from interest_graph.config.train import NO_RESULT
 from interest_graph.contract import Table
 from interest_graph.filesystem import FileSystem
 from interest_graph.identity import digest, library_version
+from interest_graph.item_weights import rows_of
 from interest_graph.job import Job, Run
 from interest_graph.tracking import track_training
 from interest_graph.train.edges import TrainingGraph, hold_out_edges, newest_graph
@@ -78,9 +79,10 @@ def _write_model(run: Run, model_run: str, fitted: FittedModel) -> None:
         if frame is not None
     ]
     vectors = parts[0].unionByName(parts[1]) if parts else None
+    weights = fitted.item_weights
     for table, rows in (
         (tables.EMBEDDINGS, vectors),
-        (tables.ITEM_WEIGHTS, fitted.item_weights),
+        (tables.ITEM_WEIGHTS, rows_of(weights) if weights is not None else None),
         (tables.TRAINING_LOG, fitted.log),
         (tables.SHARDS, fitted.shards),
         (tables.PARTITION, fitted.partition),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 import numpy as np
 import pyarrow as pa
@@ -13,18 +13,26 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy.sparse import csr_array
 
+from interest_graph.item_weights import as_blocks
 from interest_graph.recommend.packed import (
     PACKED_COLUMNS,
-    blocks_of,
     codes_in,
-    encoded,
     gathered,
-    pack,
     pack_table,
+    packed_row,
     positions_in,
     sorted_texts,
 )
 from interest_graph.recommend.ranking import ItemState
+from interest_graph.weight_blocks import (
+    WeightBlock,
+    blocks_of_table,
+    matrix_of,
+    parts_of,
+    read_blocks,
+    split_by_dst,
+    write_blocks,
+)
 
 VECTORS, WEIGHTS, SOURCES = "vectors", "weights", "sources"
 
@@ -52,35 +60,47 @@ def pack_items(
 ) -> DataFrame | None:
     """The item side of a model as PACKED_COLUMNS; None without any.
 
-    item_vectors: key, vector; item_weights: src, dst, weight. An item's block has its vector and
-    the weights of which it is dst. The rows named SOURCES are items that are src of weights.
+    item_vectors: key, vector; item_weights: blocks, or rows of src, dst, weight. An item's block
+    has its vector and the weights of which it is dst, chosen by a hash of its id. The rows named
+    SOURCES are items that are src of weights.
     """
     packed = []
     if item_vectors is not None:
         vector = F.col("vector").cast("array<float>").alias("vector")
-        rows = item_vectors.select("key", vector, *blocks_of(n_blocks, block="key"))
-        packed.append(pack(rows, VECTORS))
+        rows = item_vectors.select("key", vector)
+        packed.append(rows.mapInArrow(partial(pack_vectors, n_blocks), PACKED_COLUMNS))
     if item_weights is not None:
-        weight = F.col("weight").cast("float").alias("weight")
-        blocks = blocks_of(n_blocks, block="dst", source_block="src")
-        rows = item_weights.select("src", "dst", weight, *blocks)
-        packed.append(rows.mapInArrow(pack_weights, PACKED_COLUMNS))
+        blocks = as_blocks(item_weights)
+        packed.append(blocks.mapInArrow(partial(pack_weights, n_blocks), PACKED_COLUMNS))
     return reduce(DataFrame.unionByName, packed) if packed else None
 
 
-def pack_weights(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def pack_vectors(n_blocks: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Pack rows of key, vector by the block of the item."""
+    for table in gathered(batches):
+        keys = table.column("key").combine_chunks()
+        yield from pack_table(
+            table.append_column("block", pa.array(_blocks_of(keys, n_blocks))), VECTORS
+        )
+
+
+def pack_weights(n_blocks: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Pack weights by the block of dst, and every src once by its own block.
 
-    batches: src, dst, weight and, with several blocks, block and source_block.
+    batches: rows of weight_blocks.BLOCK_COLUMNS.
     """
-    for table in map(encoded, gathered(batches)):
-        codes, sources = codes_in(table, "src")
-        blocks = np.zeros(len(sources), dtype=np.int32)
-        if "source_block" in table.column_names:
-            blocks[codes] = table.column("source_block").to_numpy()
-            table = table.drop_columns("source_block")
-        yield from pack_table(table, WEIGHTS)
-        yield from pack_table(pa.table({"key": sources, "block": blocks}), SOURCES)
+    for batch in batches:
+        streams = batch.column("data")
+        for stream, weights in zip(streams, read_blocks([batch]), strict=True):
+            if n_blocks == 1:
+                yield packed_row(WEIGHTS, stream.as_buffer(), 0)
+            else:
+                for number, piece in split_by_dst(weights, n_blocks):
+                    for row in write_blocks(piece):
+                        yield packed_row(WEIGHTS, row.column("data")[0].as_buffer(), number)
+            sources = weights.src_ids
+            named = {"key": sources, "block": _blocks_of(sources, n_blocks)}
+            yield from pack_table(pa.table(named), SOURCES)
 
 
 def read_catalogue(
@@ -90,12 +110,14 @@ def read_catalogue(
 
     is_weighted: whether the model has item weights, in this block or another.
     """
-    item_ids = sorted_texts(_ids(tables, {VECTORS: "key", SOURCES: "key", WEIGHTS: "dst"}))
-    sources = _ids(tables, {WEIGHTS: "src"})
+    blocks = list(blocks_of_table(tables[WEIGHTS])) if WEIGHTS in tables else []
+    keys = [codes_in(tables[name], "key")[1] for name in (VECTORS, SOURCES) if name in tables]
+    item_ids = sorted_texts([*keys, *(block.dst_ids for block in blocks)])
+    sources = [block.src_ids for block in blocks]
     known_ids = item_ids if is_whole else sorted_texts([item_ids, *sources])
     columns = None if is_whole else positions_in(item_ids, known_ids)
     vectors = _read_vectors(tables[VECTORS], item_ids) if VECTORS in tables else None
-    weights = _read_weights(tables[WEIGHTS], known_ids, item_ids) if WEIGHTS in tables else None
+    weights = _read_weights(blocks, known_ids, item_ids) if blocks else None
     state = ItemState(len(item_ids), vectors, weights, columns)
     return Catalogue(known_ids, item_ids, state, is_weighted, is_whole)
 
@@ -115,9 +137,11 @@ def history_matrix(batch: pa.RecordBatch, known_ids: pa.StringArray) -> csr_arra
     return csr_array(entries, shape=(batch.num_rows, len(known_ids)))
 
 
-def _ids(tables: Mapping[str, pa.Table], columns: Mapping[str, str]) -> list[pa.StringArray]:
-    """The distinct texts in one column of each table that is there."""
-    return [codes_in(tables[name], of)[1] for name, of in columns.items() if name in tables]
+def _blocks_of(item_ids: pa.StringArray, n_blocks: int) -> NDArray[np.int32]:
+    """The block of each item."""
+    if n_blocks == 1:
+        return np.zeros(len(item_ids), dtype=np.int32)
+    return parts_of(item_ids, n_blocks)
 
 
 def _read_vectors(table: pa.Table, item_ids: pa.StringArray) -> NDArray[np.float32]:
@@ -131,12 +155,9 @@ def _read_vectors(table: pa.Table, item_ids: pa.StringArray) -> NDArray[np.float
 
 
 def _read_weights(
-    table: pa.Table, known_ids: pa.StringArray, item_ids: pa.StringArray
+    blocks: Iterable[WeightBlock], known_ids: pa.StringArray, item_ids: pa.StringArray
 ) -> csr_array | NDArray[np.float32]:
     """float32[n_known, n_items]; dense where the sparse form would be slower."""
-    (src, sources), (dst, targets) = codes_in(table, "src"), codes_in(table, "dst")
-    places = (positions_in(known_ids, sources)[src], positions_in(item_ids, targets)[dst])
-    shape = (len(known_ids), len(item_ids))
-    weights = table.column("weight").chunk(0).to_numpy()
-    matrix = csr_array((weights, places), shape=shape)
-    return matrix.toarray() if matrix.nnz > _DENSE_FROM * shape[0] * shape[1] else matrix
+    matrix = csr_array(matrix_of(blocks, known_ids, item_ids))
+    is_dense = matrix.nnz > _DENSE_FROM * len(known_ids) * len(item_ids)
+    return matrix.toarray() if is_dense else matrix

@@ -7,7 +7,7 @@ partitions of `beside_users` they come before the users who need them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -106,12 +106,22 @@ def pack_table(table: pa.Table, name: str) -> Iterator[pa.RecordBatch]:
     if not len(starts):
         return  # no rows, nothing to pack
     if len(starts) == 1:
-        yield _packed_row(name, rows, {key: values[0] for key, values in keys.items()})
+        found = {key: values[0] for key, values in keys.items()}
+        yield packed_row(name, _as_stream(rows), **found)
         return
     rows = decoded(rows).take(pa.array(order)).combine_chunks()
     for start, end in zip(starts, np.r_[starts[1:], len(order)], strict=True):
         found = {key: values[order[start]] for key, values in keys.items()}
-        yield _packed_row(name, rows.slice(start, end - start), found)
+        yield packed_row(name, _as_stream(rows.slice(start, end - start)), **found)
+
+
+def packed_row(
+    name: str, stream: pa.Buffer, block: int = 0, user_group: int | None = None
+) -> pa.RecordBatch:
+    """One packed row of an Arrow stream."""
+    values = [name, int(block), user_group, stream.to_pybytes()]
+    columns = [pa.array([value], kind) for value, kind in zip(values, _SCHEMA.types, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
 
 
 def encoded(table: pa.Table) -> pa.Table:
@@ -209,18 +219,11 @@ def _pieces(
     return order, np.flatnonzero(np.r_[True, np.logical_or.reduce(changes)])
 
 
-def _packed_row(name: str, rows: pa.Table, keys: Mapping[str, int]) -> pa.RecordBatch:
-    values = [name, int(keys.get("block", 0)), keys.get("user_group"), _as_stream(rows)]
-    columns = [pa.array([value], kind) for value, kind in zip(values, _SCHEMA.types, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, schema=_SCHEMA)
-
-
-def _as_stream(rows: pa.Table) -> bytes:
+def _as_stream(rows: pa.Table) -> pa.Buffer:
     table, sink = encoded(rows), pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    stream: bytes = sink.getvalue().to_pybytes()
-    return stream
+    return sink.getvalue()
 
 
 def _as_table(streams: Iterable[pa.Buffer]) -> pa.Table:

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 from scipy.sparse import csr_array
 
+from interest_graph.item_weights import is_blocks
 from interest_graph.recommend.catalogue import (
     Catalogue,
     history_matrix,
@@ -31,8 +32,8 @@ from interest_graph.recommend.ranking import rank_items, ranks_within
 HISTORY_COLUMNS = "user_id STRING, items ARRAY<STRING>, weights ARRAY<FLOAT>"
 RANKED_COLUMNS = "user_id STRING, rank INT, item_id STRING, score DOUBLE"
 
-# A packed weight: two codes, the number, and its share of the texts.
-_PAIR_BYTES = 24
+# A weight in a block: its column, the number, and its share of the texts.
+_PAIR_BYTES = 12
 # Every group of users gets a copy of the items; more users a group make fewer copies.
 _MOST_USERS, _LEAST_USERS = 50_000, 1_000
 
@@ -62,9 +63,10 @@ def top_k(
 
     histories: user_id, items, weights (r_uj); its items are never recommended to their user, not
     even those of weight 0.
-    user_vectors, item_vectors: key, vector (p and q, one length); item_weights: src (j), dst (i),
-    weight (W). Candidates are the items of the model; equal scores go to the smaller item id. Users
-    of whom the model knows nothing, neither a vector nor the weight of an item, have no rows.
+    user_vectors, item_vectors: key, vector (p and q, one length); item_weights: W as blocks, as a
+    FittedModel has them, or rows of src (j), dst (i), weight. Candidates are the items of the
+    model; equal scores go to the smaller item id. Users of whom the model knows nothing, neither a
+    vector nor the weight of an item, have no rows.
 
     The items, however many, reach the tasks in blocks of bounded size. One small job counts first,
     so `histories` and the item side are read twice: cache what is dear to compute.
@@ -109,7 +111,8 @@ def _measure(
         vector_bytes = F.sum(4 * F.size("vector") + F.length("key"))
         counts.append(item_vectors.agg(vector_bytes.alias("bytes")))
     if item_weights is not None:
-        counts.append(item_weights.agg(F.count("*").alias("weights")))
+        count = F.sum("n_weights") if is_blocks(item_weights) else F.count("*")
+        counts.append(item_weights.agg(count.alias("weights")))
     rows = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), counts).collect()
     n_users, n_bytes, n_weights = (
         sum(row.asDict().get(name) or 0 for row in rows) for name in ("users", "bytes", "weights")

@@ -12,8 +12,9 @@ from typing import Protocol, Self, runtime_checkable
 
 from pyspark.sql import DataFrame
 
+from interest_graph.item_weights import as_blocks
+
 VECTOR_COLUMNS = "key STRING NOT NULL, vector ARRAY<FLOAT> NOT NULL"
-ITEM_WEIGHT_COLUMNS = "src STRING NOT NULL, dst STRING NOT NULL, weight FLOAT NOT NULL"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,10 @@ class FittedModel:
     item-kNN and EASE no vectors, a blend has both.
 
     user_vectors, item_vectors: key (user_id or item_id), vector ARRAY<FLOAT>, all of one length.
-    item_weights: src (item_id j of the history), dst (item_id i, scored), weight.
+    item_weights: W as rows of BLOCK_COLUMNS (weight_blocks.py), each a CSR matrix of some MiB with
+    its item ids. A model may give rows of src (item_id j of the history), dst (item_id i, scored),
+    weight instead, which are packed on entry; item_weights.rows_of gives such rows back. Other
+    columns raise ValueError.
     log: rows of model.training_log without model_run.
     shards: user_id, shard_id, n_edges; partition: rows of model.partition without model_run. Both
     of models that train on shards, None for others.
@@ -41,6 +45,10 @@ class FittedModel:
     shards: DataFrame | None = None
     partition: DataFrame | None = None
     held: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.item_weights is not None:
+            object.__setattr__(self, "item_weights", as_blocks(self.item_weights))
 
     def release(self) -> None:
         """Let go of what fitting left in memory; the model is of no use afterwards."""

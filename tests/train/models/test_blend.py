@@ -10,6 +10,7 @@ from tests.train.small_run import SETTINGS, small_pairs
 
 from interest_graph.config import TrainConfig
 from interest_graph.config.models import BlendConfig
+from interest_graph.item_weights import rows_of
 from interest_graph.train.registry import make_model
 
 CONFIG = TrainConfig.model_validate({**SETTINGS, "blend": {"sources": ["lightgcn"]}})
@@ -36,12 +37,12 @@ def test_given_weights_are_taken_as_they_are(spark, pairs, tmp_path):
     config = CONFIG.model_copy(update={"blend": BlendConfig(weights=weights)})
     blend = make_model("blend", spark, config, str(tmp_path)).fit(*pairs)
     alone = [
-        make_model(name, spark, config, str(tmp_path)).fit(*pairs).item_weights.toPandas()
+        rows_of(make_model(name, spark, config, str(tmp_path)).fit(*pairs).item_weights).toPandas()
         for name in weights
     ]
     kept = [part.set_index(["src", "dst"])["weight"] for part in alone]
     expected = (3.0 * kept[0]).add(0.5 * kept[1], fill_value=0).sort_index()
-    found = blend.item_weights.toPandas().set_index(["src", "dst"])["weight"].sort_index()
+    found = rows_of(blend.item_weights).toPandas().set_index(["src", "dst"])["weight"].sort_index()
     assert list(found.index) == list(expected.index)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 

@@ -13,6 +13,7 @@ from interest_graph.config import TrainConfig
 from interest_graph.config.models import SINGLE_MODELS
 from interest_graph.errors import ConfigError, TrainingError
 from interest_graph.filesystem import work_folder
+from interest_graph.item_weights import rows_of
 from interest_graph.train.registry import MODEL_NAMES, make_model
 
 MODELS = MODEL_NAMES
@@ -67,7 +68,7 @@ def score_matrix(model) -> np.ndarray:
         ]
     if model.item_weights is not None:
         weights = np.zeros((N_ITEMS, N_ITEMS))
-        for row in model.item_weights.collect():
+        for row in rows_of(model.item_weights).collect():
             weights[int(row.src[-2:]), int(row.dst[-2:])] = row.weight
         scores += history() @ weights
     return scores
@@ -137,7 +138,7 @@ def scored_items(model) -> set[str]:
     if model.item_vectors is not None:
         found |= {row.key for row in model.item_vectors.collect()}
     if model.item_weights is not None:
-        found |= {row.dst for row in model.item_weights.collect()}
+        found |= {row.dst for row in rows_of(model.item_weights).collect()}
     return found
 
 
@@ -151,7 +152,7 @@ def test_vectors_and_weights_have_the_agreed_columns(fitted, name):
     }
 
     assert columns["vectors"] <= {(("key", "string"), ("vector", "array<float>"))}
-    assert columns["weights"] <= {(("src", "string"), ("dst", "string"), ("weight", "float"))}
+    assert columns["weights"] <= {(("n_weights", "bigint"), ("data", "binary"))}
 
 
 @pytest.mark.parametrize("name", MODELS)

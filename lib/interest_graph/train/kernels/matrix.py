@@ -1,8 +1,8 @@
-"""Weighted user-item pairs as SciPy matrices, read from and written to Arrow. No Spark here."""
+"""Weighted user-item pairs as SciPy matrices, read from Arrow. No Spark here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
-
-_ROWS_PER_BATCH = 200_000
 
 
 @dataclass(frozen=True)
@@ -50,16 +48,6 @@ def interactions_of(trained: pa.Table, held_out: pa.Table, items: pa.Array) -> I
         held_out=_matrix(held_out, users, items),
         n_held_out=np.bincount(owners[owners >= 0], minlength=len(users)),
     )
-
-
-def weight_batches(weights: sparse.csr_matrix, items: pa.Array) -> Iterator[pa.RecordBatch]:
-    """Rows of src, dst, weight from an item-item matrix [src, dst], in bounded batches."""
-    cells = weights.tocoo()
-    for start in range(0, max(cells.nnz, 1), _ROWS_PER_BATCH):
-        part = slice(start, start + _ROWS_PER_BATCH)
-        src, dst = (items.take(pa.array(codes[part])) for codes in (cells.row, cells.col))
-        weight = pa.array(cells.data[part].astype(np.float32))
-        yield pa.RecordBatch.from_arrays([src, dst, weight], names=["src", "dst", "weight"])
 
 
 def sorted_ids(ids: pa.ChunkedArray) -> pa.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Protocol, runtime_checkable
 
@@ -15,20 +15,13 @@ from pyspark.sql import functions as F
 
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
+from interest_graph.item_weights import weighted_sum
 from interest_graph.plugins import file_name
 from interest_graph.train.edges import EdgeCounts, MemoryBound, count_edges, hold_out_edges
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
+from interest_graph.train.shared_fits import SharedFits
 from interest_graph.train.tuning.validation import Ranking, log_of, rank_held_out
-
-
-@runtime_checkable
-class Tunable(Protocol):
-    """A model that compares several settings on validation pairs before it is fitted."""
-
-    def tuned(self, edges: DataFrame, validation: DataFrame) -> Model:
-        """The model fixed to the settings with the highest NDCG on the validation pairs."""
-        ...
 
 
 @runtime_checkable
@@ -51,13 +44,19 @@ class Blend:
     1. Fit every source without the validation pairs. 2. Learn the weights from their scores of the
     validation pairs (tuning/ensemble_weights.py), or take those configured. 3. Fit the sources with
     a weight above 0 to all pairs. A model that trains in rounds trains in step 1 only: step 3
-    resumes from its checkpoints and computes the final vectors anew.
+    resumes from its checkpoints and computes the final vectors anew. fits: choices and fits of step
+    3 that other models share.
     """
 
     spark: SparkSession
     config: TrainConfig
     work_dir: str
     name: str = "blend"
+    fits: SharedFits | None = None
+
+    def with_fits(self, fits: SharedFits) -> Blend:
+        """The same model, which takes from `fits` what was fitted to the same pairs."""
+        return replace(self, fits=fits)
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to edges and validation pairs; without the latter, learn weights on held-out edges.
@@ -66,23 +65,23 @@ class Blend:
         """
         given = self.config.blend.weights
         if given is not None:
-            sources = [(self._make(name), weight) for name, weight in given.items()]
-            return _fit_and_blend(sources, edges, validation)
+            sources = [(name, self._make(name), weight) for name, weight in given.items()]
+            return _fit_and_blend(sources, self._fits_of(edges, validation))
         names = self._sources_that_fit(count_edges(edges))
         known, held_out = (edges, validation) if validation else _hold_out(edges, self.config)
-        models = [self._tuned(name, known, held_out) for name in names]
+        fits = self._fits_of(known, held_out)
+        models = [fits.tuned(name, self._make(name)) for name in names]
         validation_config, seed = self.config.validation, self.config.seed
         with ExitStack() as held:
             tried = [
-                held.enter_context(_fit_without_validation(each, known, held_out))
-                for each in models
+                held.enter_context(_fit_without_validation(name, model, fits, known, held_out))
+                for name, model in zip(names, models, strict=True)
             ]
             ranking = rank_held_out(tried, known, held_out, validation_config, seed)
         _log_weights(names, ranking)
-        weighed = zip(models, ranking.weights, strict=True)
-        sources = [(model, weight) for model, weight in weighed if weight > 0]
-        log = log_of(self.spark, self.name, ranking.trials)
-        return _fit_and_blend(sources, known, held_out, log)
+        weighed = zip(names, models, ranking.weights, strict=True)
+        sources = [(name, model, weight) for name, model, weight in weighed if weight > 0]
+        return _fit_and_blend(sources, fits, log_of(self.spark, self.name, ranking.trials))
 
     def _sources_that_fit(self, counts: EdgeCounts) -> list[str]:
         """The configured sources without those that need more than train.worker_mb."""
@@ -99,9 +98,11 @@ class Blend:
     def _make(self, name: str) -> Model:
         return make_model(name, self.spark, self.config, f"{self.work_dir}/{file_name(name)}")
 
-    def _tuned(self, name: str, known: DataFrame, held_out: DataFrame) -> Model:
-        model = self._make(name)
-        return model.tuned(known, held_out) if isinstance(model, Tunable) else model
+    def _fits_of(self, edges: DataFrame, validation: DataFrame | None) -> SharedFits:
+        """The shared fits where they are of these frames, else none yet."""
+        if self.fits is not None and self.fits.are_of(edges, validation):
+            return self.fits
+        return SharedFits(edges, validation)
 
 
 def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = None) -> FittedModel:
@@ -119,34 +120,30 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
         if model.item_vectors is not None
     ]
     weights = [
-        model.item_weights.withColumn("weight", (F.col("weight") * weight).cast("float"))
-        for model, weight in parts
-        if model.item_weights is not None
+        (model.item_weights, weight) for model, weight in parts if model.item_weights is not None
     ]
+    summed = weighted_sum(weights)
     blended = FittedModel(
         name="blend",
         user_vectors=_joined(users),
         item_vectors=_joined(items),
-        item_weights=_summed(weights),
+        item_weights=summed,
         log=log,
         shards=next((model.shards for model, _ in parts if model.shards is not None), None),
         partition=next((m.partition for m, _ in parts if m.partition is not None), None),
     )
-    if len(weights) > 1 and blended.item_weights is not None:
-        blended.held.callback(blended.item_weights.unpersist)
+    if len(weights) > 1 and summed is not None:
+        blended.held.callback(summed.persist(StorageLevel.MEMORY_AND_DISK).unpersist)
     return blended
 
 
 def _fit_and_blend(
-    sources: Sequence[tuple[Model, float]],
-    edges: DataFrame,
-    validation: DataFrame | None,
-    log: DataFrame | None = None,
+    sources: Sequence[tuple[str, Model, float]], fits: SharedFits, log: DataFrame | None = None
 ) -> FittedModel:
-    """Fit the models and blend them; releasing the blend releases them."""
+    """Fit the models and blend them; releasing the blend releases them, except for shared ones."""
     with ExitStack() as held:
         parts = [
-            (held.enter_context(model.fit(edges, validation)), weight) for model, weight in sources
+            (held.enter_context(fits.fit(name, model)), weight) for name, model, weight in sources
         ]
         blended = blend(parts, log)
         blended.held.callback(held.pop_all().close)
@@ -162,10 +159,13 @@ def _log_weights(names: Sequence[str], ranking: Ranking) -> None:
     log.info("blended", metric=round(of_blend, 5))
 
 
-def _fit_without_validation(model: Model, known: DataFrame, held_out: DataFrame) -> FittedModel:
+def _fit_without_validation(
+    name: str, model: Model, fits: SharedFits, known: DataFrame, held_out: DataFrame
+) -> FittedModel:
     """Fit to the known pairs; the held-out pairs at most decide when training stops."""
     if isinstance(model, EarlyStopping):
-        return model.without_validation().fit(known, held_out)
+        with fits.timed(name):  # its rounds serve the final fit, too
+            return model.without_validation().fit(known, held_out)
     return model.fit(known)
 
 
@@ -192,12 +192,3 @@ def _joined(vectors: Sequence[DataFrame]) -> DataFrame | None:
 def _width(vectors: DataFrame) -> int:
     first = vectors.first()
     return len(first["vector"]) if first is not None else 0
-
-
-def _summed(weights: Sequence[DataFrame]) -> DataFrame | None:
-    """Add up the item-item weights of all frames; one row a pair of items."""
-    if len(weights) < 2:
-        return weights[0] if weights else None
-    pairs = reduce(DataFrame.unionByName, weights).groupBy("src", "dst")
-    summed = pairs.agg(F.sum("weight").cast("float").alias("weight"))
-    return summed.persist(StorageLevel.MEMORY_AND_DISK)

@@ -1,7 +1,7 @@
 """NDCG of fitted models on held-out pairs, and the weights of their best sum, in one worker.
 
-A Spark task has one input, so the pairs, vectors and item-item weights reach the worker as rows of
-one frame, told apart by `kind`.
+A Spark task has one input, so the pairs, vectors and blocks of item-item weights reach the worker
+as rows of one frame, told apart by `kind`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from scipy import sparse
 
 from interest_graph.config.models import ValidationConfig
 from interest_graph.errors import TrainingError
+from interest_graph.session import temporarily
 from interest_graph.train.edges import with_validation
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.matrix import Interactions, codes_of, interactions_of, sorted_ids
 from interest_graph.train.kernels.ranking import Codes, Floats
 from interest_graph.train.tuning.ensemble_weights import Score, learn_weights, pool_of
+from interest_graph.weight_blocks import BLOCK_BYTES, matrix_of, read_blocks
 
-# Values of `kind`. The other columns: source (number of the model), a and b (ids), weight, vector.
+# Values of `kind`. The other columns: source (number of the model), a and b (ids), weight, vector,
+# data (of a block of weights).
 _ITEM, _PAIR, _HELD_OUT, _USER_VECTOR, _ITEM_VECTOR, _ITEM_WEIGHT = range(6)
 _RESULT_COLUMNS = "source INT, weight DOUBLE, metric DOUBLE, seconds DOUBLE, peak_memory_mb DOUBLE"
 _RESULT_SCHEMA = pa.schema(
@@ -35,6 +37,8 @@ _RESULT_SCHEMA = pa.schema(
     + [(name, pa.float64()) for name in ("weight", "metric", "seconds", "peak_memory_mb")]
 )
 _BLEND = -1
+# So that no Arrow batch nears 2 GiB, which cannot be sent.
+_FEW_BLOCKS_A_BATCH = {"spark.sql.execution.arrow.maxRecordsPerBatch": str(2**30 // BLOCK_BYTES)}
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ def rank_held_out(
         frames += _source_rows(number, source, sample)
     rows = reduce(DataFrame.union, frames).repartition(1)
     compute = partial(_rank, n_sources=len(sources), k=validation.k)
-    found = {row.source: row for row in rows.mapInArrow(compute, _RESULT_COLUMNS).collect()}
+    ranked = rows.mapInArrow(compute, _RESULT_COLUMNS)
+    with temporarily(edges.sparkSession, _FEW_BLOCKS_A_BATCH):
+        found = {row.source: row for row in ranked.collect()}
     if not found:
         raise TrainingError("no validation pairs of known users: nothing to choose settings by")
     numbers = [*range(len(sources)), _BLEND]
@@ -107,8 +113,8 @@ def _source_rows(number: int, source: FittedModel, sample: DataFrame) -> list[Da
         items = source.item_vectors
         frames.append(_rows(items, F.lit(_ITEM_VECTOR), number, a=key, vector=vector))
     if source.item_weights is not None:
-        ends = {"a": F.col("src"), "b": F.col("dst"), "weight": F.col("weight")}
-        frames.append(_rows(source.item_weights, F.lit(_ITEM_WEIGHT), number, **ends))
+        blocks = {"a": F.lit(None), "data": F.col("data")}
+        frames.append(_rows(source.item_weights, F.lit(_ITEM_WEIGHT), number, **blocks))
     return frames
 
 
@@ -117,10 +123,11 @@ def _rows(frame: DataFrame, kind: Column, source: int = _BLEND, **given: Column)
     return frame.select(
         kind.cast("int").alias("kind"),
         F.lit(source).alias("source"),
-        given["a"].alias("a"),
+        given["a"].cast("string").alias("a"),
         given.get("b", nothing).cast("string").alias("b"),
         given.get("weight", nothing).cast("float").alias("weight"),
         given.get("vector", nothing).cast("array<float>").alias("vector"),
+        given.get("data", nothing).cast("binary").alias("data"),
     )
 
 
@@ -162,10 +169,8 @@ def _score_of(table: pa.Table, number: int, interactions: Interactions) -> Score
     own = table.filter(pc.equal(table["source"], number))
     users = _vectors(_of_kind(own, _USER_VECTOR), interactions.users)
     items = _vectors(_of_kind(own, _ITEM_VECTOR), interactions.items)
-    cells = _of_kind(own, _ITEM_WEIGHT)
-    places = tuple(codes_of(cells[end], interactions.items) for end in ("a", "b"))
-    shape = (len(interactions.items), len(interactions.items))
-    weights = sparse.csr_matrix((cells["weight"].to_numpy(), places), shape=shape)
+    blocks = read_blocks(_of_kind(own, _ITEM_WEIGHT).to_batches())
+    weights = matrix_of(blocks, interactions.items, interactions.items)
 
     def score(block: Codes) -> Floats:
         history = (interactions.matrix[block] @ weights).toarray()

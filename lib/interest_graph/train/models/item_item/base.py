@@ -15,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from scipy import sparse
@@ -23,14 +22,16 @@ from scipy import sparse
 from interest_graph.config.models import ValidationConfig
 from interest_graph.config.train import TrainConfig
 from interest_graph.errors import TrainingError
+from interest_graph.item_weights import kept_in_memory
 from interest_graph.partition_keys import keys_of_partitions
 from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges, with_validation
-from interest_graph.train.fitted import ITEM_WEIGHT_COLUMNS, FittedModel
+from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.item_item import ITEMS_PER_BLOCK
-from interest_graph.train.kernels.matrix import Interactions, read_interactions, weight_batches
+from interest_graph.train.kernels.matrix import Interactions, read_interactions
 from interest_graph.train.kernels.ranking import mean_ndcg, sample_users
 from interest_graph.train.tuning.validation import TRIAL_COLUMNS, Trial, log_of
+from interest_graph.weight_blocks import BLOCK_COLUMNS, WeightBlock, write_blocks
 
 # (R, items, **settings) -> weights [len(items), n_items]; see kernels/item_item.py.
 Kernel = Callable[..., sparse.csr_matrix]
@@ -100,11 +101,14 @@ class WholeMatrixModel:
         """
         self._require_memory(count_edges(edges))
         tuned = self._choose(edges, validation) if validation is not None else self
-        weights = tuned._weights(all_pairs(edges, validation))
-        fitted = FittedModel(
-            self.name, item_weights=weights, log=log_of(self.spark, self.name, tuned.trials)
-        )
-        fitted.held.callback(weights.unpersist)
+        blocks = tuned._weights(all_pairs(edges, validation))
+        # In memory, as the table writer, the top-k and a blend each read it; and computed at once,
+        # so that an error in a worker is reported as this model's and not as its first reader's.
+        with worker_errors():
+            weights = kept_in_memory(blocks)
+        log = log_of(self.spark, self.name, tuned.trials)
+        fitted = FittedModel(self.name, item_weights=weights, log=log)
+        fitted.held.callback(blocks.unpersist)
         return fitted
 
     def tuned(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel:
@@ -131,7 +135,7 @@ class WholeMatrixModel:
         return replace(self, candidates=(self.candidates[best.trial],), trials=trials)
 
     def _weights(self, pairs: DataFrame) -> DataFrame:
-        """Compute ITEM_WEIGHT_COLUMNS, by one task a slot if divisible: each gets all pairs."""
+        """Compute BLOCK_COLUMNS, by one task a slot if divisible: each gets all pairs."""
         n_parts = self.spark.sparkContext.defaultParallelism if self.recipe.is_divisible else 1
         keys = keys_of_partitions(n_parts)
         parts = F.explode(F.array([F.lit(key) for key in keys])).alias("part")
@@ -140,17 +144,7 @@ class WholeMatrixModel:
         )
         settings = self.candidates[0]
         compute = partial(_weight_batches, recipe=self.recipe, settings=settings, keys=keys)
-        weights = copies.mapInArrow(compute, ITEM_WEIGHT_COLUMNS)
-        # Cached, as the table writer, the top-k and a blend each read it; and computed at once, so
-        # that an error in a worker is reported as this model's and not as its first reader's.
-        weights.persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            with worker_errors():
-                weights.count()
-        except BaseException:
-            weights.unpersist()
-            raise
-        return weights
+        return copies.mapInArrow(compute, BLOCK_COLUMNS)
 
     def fits(self, counts: EdgeCounts) -> bool:
         """Whether a graph of this size can be fitted within train.worker_mb."""
@@ -174,7 +168,7 @@ def _weight_batches(
     part = keys.index(received[0]["part"][0].as_py())
     interactions = read_interactions(received)
     weights = recipe.weights(interactions.matrix, part, len(keys), settings)
-    yield from weight_batches(weights, interactions.items)
+    yield from write_blocks(WeightBlock(interactions.items, interactions.items, weights))
 
 
 def _try_candidates(
