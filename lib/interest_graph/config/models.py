@@ -19,12 +19,13 @@ SINGLE_MODELS = (
     "ease",
     "local_ease",
     "graph_filter",
+    "chebyshev",
     "spectral",
     "lightgcn",
 )
 # A model's name, or the module:attribute of a user's own; a blend is no source of a blend.
 SourceName = Annotated[str, known_or_plugin(*SINGLE_MODELS)]
-ModelName = Annotated[str, known_or_plugin(*SINGLE_MODELS, "blend")]
+ModelName = Annotated[str, known_or_plugin(*SINGLE_MODELS, "blend", "auto")]
 
 
 class ItemKnnConfig(Section):
@@ -72,6 +73,34 @@ class GraphFilterConfig(Section):
     # BSPM's sharpening time (BSPM itself: 2.5 with exponents 1, 0.5, 0.5); 0: no sharpening
     sharpening: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.0]
     weights_per_item: PositiveInt = 200  # largest weights kept for each item of a history
+
+
+class ChebyshevConfig(Section):
+    """Closed-form low-pass filter on the item graph, interpolated by Chebyshev polynomials."""
+
+    # scores are taken between degrees of the items ** -b and ** b
+    degree_exponent: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.4, 0.2, 0.0]
+    # of the response: high values pass all but the ends of the spectrum alike
+    flatness: Annotated[list[PositiveFloat], Field(min_length=1)] = [1.5, 1.0, 2.0, 4.0, 10.0]
+    # of the ideal low-pass filter that is added, and how many singular vectors it passes
+    ideal_weight: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.2, 0.0, 0.1, 0.4, 0.8]
+    n_vectors: Annotated[list[PositiveInt], Field(min_length=1)] = [512, 32, 64, 128, 256]
+    weights_per_item: PositiveInt = 500  # largest weights kept for each item of a history
+
+
+class AutoConfig(Section):
+    """The default: a blend whose sources fit the data's size, weighed on validation pairs."""
+
+    # left out are those that need more memory than train.worker_mb, and lightgcn where it would
+    # take longer than `minutes`; spectral joins where chebyshev does not fit
+    sources: Annotated[list[SourceName], Field(min_length=1)] = [
+        "chebyshev",
+        "ease",
+        "local_ease",
+        "als",
+        "lightgcn",
+    ]
+    minutes: PositiveFloat = 5.0  # that the training of lightgcn may be expected to take
 
 
 class BlendConfig(Section):

@@ -16,7 +16,9 @@ from pydantic import (
 from interest_graph.config.base import Section
 from interest_graph.config.models import (
     AlsConfig,
+    AutoConfig,
     BlendConfig,
+    ChebyshevConfig,
     EaseConfig,
     GraphFilterConfig,
     ItemKnnConfig,
@@ -51,7 +53,7 @@ class MlflowConfig(Section):
 class TrainConfig(Section):
     """The model and how it is trained on shards."""
 
-    model: ModelName = "lightgcn"  # or module:attribute of a model of your own
+    model: ModelName = "auto"  # or module:attribute of a model of your own
     n_shards: PositiveInt | None = 2  # null: as many as keep worker_mb, 2 at least
     sharding: Literal["hash", "community"] = "hash"  # community: a shard's users share items
     dimension: PositiveInt = 64  # length of an embedding
@@ -84,7 +86,9 @@ class TrainConfig(Section):
     ease: EaseConfig = EaseConfig()
     local_ease: LocalEaseConfig = LocalEaseConfig()
     graph_filter: GraphFilterConfig = GraphFilterConfig()
+    chebyshev: ChebyshevConfig = ChebyshevConfig()
     blend: BlendConfig = BlendConfig()
+    auto: AutoConfig = AutoConfig()
     mlflow: MlflowConfig | None = None  # null: nothing is logged there
 
     def decisive(self) -> dict[str, Any]:

@@ -19,9 +19,11 @@ _MAKERS = {
     "ease": "item_item.recipes:ease",
     "local_ease": "item_item.recipes:local_ease",
     "graph_filter": "item_item.recipes:graph_filter",
+    "chebyshev": "item_item.chebyshev:Chebyshev",
     "spectral": "spectral:Spectral",
     "lightgcn": "lightgcn:LightGCN",
     "blend": "blend:Blend",
+    "auto": "blend:auto",
 }
 
 MODEL_NAMES = tuple(_MAKERS)

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from interest_graph.train.kernels.item_item import (
-    _strongest,
+    strongest,
     cosine_neighbours,
     ease,
     graph_filter,
@@ -73,7 +73,7 @@ def test_sharpened_weights_are_the_strongest_of_each_item(ratings):
 def test_of_equal_weights_the_first_are_kept_and_zeros_never():
     rows = np.array([[1, -1, 1, 3], [0, 0, 2, 0]], dtype=np.float32)
 
-    kept = _strongest(rows, 3)
+    kept = strongest(rows, 3)
 
     np.testing.assert_array_equal(kept.toarray(), [[1, -1, 0, 3], [0, 0, 2, 0]])
     assert kept.nnz == 4

@@ -18,7 +18,7 @@ from interest_graph.device import keep_freed_memory
 from interest_graph.errors import TrainingError
 from interest_graph.largest import largest_columns, mark_largest
 from interest_graph.train.kernels.krylov import sharpened
-from interest_graph.train.kernels.sparse import to_torch
+from interest_graph.train.kernels.sparse import powers, to_torch
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -64,8 +64,8 @@ def graph_filter(
     Keeps the `keep` weights of largest magnitude of each src item.
     """
     of_users, of_items = matrix.sum(axis=1), matrix.sum(axis=0)
-    right = _scaled(_powers(of_users, -user), matrix, _powers(of_items, -dst))
-    left = _scaled(_powers(of_items, -src), matrix.T)
+    right = _scaled(powers(of_users, -user), matrix, powers(of_items, -dst))
+    left = _scaled(powers(of_items, -src), matrix.T)
     if sharpening > 0:
         parts = _sharpened_rows(left, right, items, sharpening, keep)
     else:
@@ -111,8 +111,8 @@ def local_ease(
     the feature selection of Ning, Karypis, SLIM, ICDM 2011 (section IV.C). `items` are dst items.
     """
     of_users, of_items = matrix.sum(axis=1), matrix.sum(axis=0)
-    scaled = _scaled(_powers(of_users, -user / 2), matrix)
-    by_item, damping = scaled.T.tocsr(), _powers(of_items, -0.5)
+    scaled = _scaled(powers(of_users, -user / 2), matrix)
+    by_item, damping = scaled.T.tocsr(), powers(of_items, -0.5)
     ridge = l2 * _n_users(matrix) ** item_exponent
     parts = []
     for block, products in _products(by_item, scaled, items):
@@ -149,10 +149,10 @@ def _sharpened_rows(
         smooth = (left[tile] @ right).astype(np.float32).T.toarray(order="C")
         columns = sharpened(smooth, lambda X: (down @ (up @ torch.from_numpy(X))).numpy(), time)
         columns[tile, np.arange(len(tile))] = 0.0
-        yield _strongest(np.ascontiguousarray(columns.T), keep)
+        yield strongest(np.ascontiguousarray(columns.T), keep)
 
 
-def _strongest(rows: npt.NDArray[np.float32], keep: int) -> sparse.csr_matrix:
+def strongest(rows: npt.NDArray[np.float32], keep: int) -> sparse.csr_matrix:
     """The `keep` largest magnitudes of each row of a dense matrix; zeros are never kept."""
     columns = np.sort(largest_columns(np.abs(rows), keep), axis=1)
     kept = np.take_along_axis(rows, columns, axis=1)
@@ -214,14 +214,6 @@ def _scaled(
 ) -> sparse.csr_matrix:
     scaled = sparse.diags(rows) @ matrix
     return (scaled if columns is None else scaled @ sparse.diags(columns)).tocsr()
-
-
-def _powers(degrees: npt.ArrayLike, exponent: float) -> Floats:
-    """degrees ** exponent, 0 where the degree is 0."""
-    flat = np.asarray(degrees, dtype=np.float64).ravel()
-    powers = np.zeros_like(flat)
-    np.power(flat, exponent, out=powers, where=flat > 0)
-    return powers
 
 
 def _inverse(gram: Floats) -> Floats:

@@ -32,10 +32,10 @@ def sample_users(n_held_out: Codes, *, at_most: int, seed: int) -> Codes:
     return np.sort(chosen)
 
 
-def blocks_of(users: Codes) -> Iterator[Codes]:
+def blocks_of(users: Codes, size: int = _USERS_PER_BLOCK) -> Iterator[Codes]:
     """The users in blocks small enough that block x items fits a worker."""
-    for start in range(0, len(users), _USERS_PER_BLOCK):
-        yield users[start : start + _USERS_PER_BLOCK]
+    for start in range(0, len(users), size):
+        yield users[start : start + size]
 
 
 def ndcg(hits: npt.NDArray[np.bool_], n_relevant: Codes) -> npt.NDArray[np.float64]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from interest_graph.arrays import Arrays
 
@@ -58,19 +59,20 @@ def normalised(shard: Arrays, shared: Arrays, scaling: Scaling = SYMMETRIC) -> c
     R = csr(shard, len(degrees))
     if scaling.with_held_out:
         R = R + csr(shard, len(degrees), "held_")
-    by_user = _power(np.asarray(R.sum(axis=1, dtype=np.float64)).ravel(), scaling.user)
-    by_item = _power(degrees, scaling.item)
+    by_user = powers(R.sum(axis=1, dtype=np.float64), scaling.user)
+    by_item = powers(degrees, scaling.item)
     R.data = (R.data * np.repeat(by_user, np.diff(R.indptr)) * by_item[R.indices]).astype(
         np.float32
     )
     return R
 
 
-def _power(degrees: np.ndarray, exponent: float) -> np.ndarray:
-    """degrees ** exponent, 0 where the degree is 0, also for negative exponents."""
-    powers = np.zeros_like(degrees)
-    np.power(degrees, exponent, where=degrees > 0, out=powers)
-    return powers
+def powers(degrees: npt.ArrayLike, exponent: float) -> npt.NDArray[np.float64]:
+    """degrees ** exponent as float64[n]; 0 where the degree is 0, also for negative exponents."""
+    flat = np.asarray(degrees, dtype=np.float64).ravel()
+    found = np.zeros_like(flat)
+    np.power(flat, exponent, out=found, where=flat > 0)
+    return found
 
 
 def to_torch(matrix: csr_matrix, device: str) -> torch.Tensor:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Protocol, runtime_checkable
 
 import structlog
@@ -21,7 +21,11 @@ from interest_graph.train.edges import EdgeCounts, MemoryBound, count_edges, hol
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
 from interest_graph.train.shared_fits import SharedFits
+from interest_graph.train.tuning.filter_bank import FilterGrid, FilterSettings
 from interest_graph.train.tuning.validation import Ranking, log_of, rank_held_out
+
+# Name of the filters that a blend has chosen, among its sources: not of a model with its own choice.
+_FILTERS = "filters"
 
 
 @runtime_checkable
@@ -37,6 +41,20 @@ class EarlyStopping(Protocol):
         ...
 
 
+@runtime_checkable
+class FilterFamily(Protocol):
+    """A model whose many settings are all scored, for the validation users alone, without a fit."""
+
+    @property
+    def grid(self) -> FilterGrid:
+        """The settings to choose from."""
+        ...
+
+    def with_filters(self, filters: Sequence[tuple[FilterSettings, float]]) -> Model:
+        """The model that is the weighted sum of these filters."""
+        ...
+
+
 @dataclass(frozen=True)
 class Blend:
     """score(u, i) = sum over the source models of weight * score, all fitted to the same edges.
@@ -44,14 +62,17 @@ class Blend:
     1. Fit every source without the validation pairs. 2. Learn the weights from their scores of the
     validation pairs (tuning/ensemble_weights.py), or take those configured. 3. Fit the sources with
     a weight above 0 to all pairs. A model that trains in rounds trains in step 1 only: step 3
-    resumes from its checkpoints and computes the final vectors anew. fits: choices and fits of step
-    3 that other models share.
+    resumes from its checkpoints and computes the final vectors anew. Of a family of filters the
+    best one of each degree exponent is a source, and none of them is fitted before step 3. sources:
+    names of models; None for those of train.blend. fits: choices and fits of step 3 that other
+    models share.
     """
 
     spark: SparkSession
     config: TrainConfig
     work_dir: str
     name: str = "blend"
+    sources: Callable[[EdgeCounts], Sequence[str]] | None = None
     fits: SharedFits | None = None
 
     def with_fits(self, fits: SharedFits) -> Blend:
@@ -64,28 +85,53 @@ class Blend:
         Raises ConfigError when no source fits train.worker_mb, TrainingError without edges.
         """
         given = self.config.blend.weights
-        if given is not None:
-            sources = [(name, self._make(name), weight) for name, weight in given.items()]
-            return _fit_and_blend(sources, self._fits_of(edges, validation))
+        if given is not None and self.sources is None:
+            weighed = [(name, self._make(name), weight) for name, weight in given.items()]
+            return self._fit_and_blend(weighed, self._fits_of(edges, validation))
         names = self._sources_that_fit(count_edges(edges))
         known, held_out = (edges, validation) if validation else _hold_out(edges, self.config)
         fits = self._fits_of(known, held_out)
-        models = [fits.tuned(name, self._make(name)) for name in names]
+        made = {name: self._make(name) for name in names}
+        families = {name: m for name, m in made.items() if isinstance(m, FilterFamily)}
+        models = {n: fits.tuned(n, m) for n, m in made.items() if n not in families}
+        family = next(iter(families.items()), None)
         validation_config, seed = self.config.validation, self.config.seed
         with ExitStack() as held:
             tried = [
                 held.enter_context(_fit_without_validation(name, model, fits, known, held_out))
-                for name, model in zip(names, models, strict=True)
+                for name, model in models.items()
             ]
-            ranking = rank_held_out(tried, known, held_out, validation_config, seed)
-        _log_weights(names, ranking)
-        weighed = zip(names, models, ranking.weights, strict=True)
-        sources = [(name, model, weight) for name, model, weight in weighed if weight > 0]
-        return _fit_and_blend(sources, fits, log_of(self.spark, self.name, ranking.trials))
+            grid = family[1].grid if family else None
+            ranking = rank_held_out(tried, known, held_out, validation_config, seed, grid)
+        _log_weights(list(models), ranking)
+        of_models = zip(models.items(), ranking.weights, strict=True)
+        sources = [(name, model, weight) for (name, model), weight in of_models if weight > 0]
+        filters = [(each, weight) for each, weight in ranking.filters if weight > 0]
+        if family and filters:
+            sources.append((_FILTERS, family[1].with_filters(filters), 1.0))
+        log = log_of(self.spark, self.name, ranking.trials)
+        return self._fit_and_blend(sources, fits, log)
+
+    def _fit_and_blend(
+        self,
+        sources: Sequence[tuple[str, Model, float]],
+        fits: SharedFits,
+        log: DataFrame | None = None,
+    ) -> FittedModel:
+        """Fit the models and blend them; releasing the blend releases all but shared ones."""
+        with ExitStack() as held:
+            parts = [
+                (held.enter_context(fits.fit(name, model)), weight)
+                for name, model, weight in sources
+            ]
+            blended = replace(blend(parts, log), name=self.name)
+            blended.held.callback(held.pop_all().close)
+        return blended
 
     def _sources_that_fit(self, counts: EdgeCounts) -> list[str]:
         """The configured sources without those that need more than train.worker_mb."""
-        names: list[str] = list(dict.fromkeys(self.config.blend.sources))
+        chosen = self.sources(counts) if self.sources else self.config.blend.sources
+        names: list[str] = list(dict.fromkeys(chosen))
         for name in names:
             model = self._make(name)
             if isinstance(model, MemoryBound) and not model.fits(counts):
@@ -103,6 +149,41 @@ class Blend:
         if self.fits is not None and self.fits.are_of(edges, validation):
             return self.fits
         return SharedFits(edges, validation)
+
+
+def auto(spark: SparkSession, config: TrainConfig, work_dir: str) -> Blend:
+    """The default model: the blend of the sources of train.auto that suit the graph's size.
+
+    The stacking rule is bagged ensemble selection (tuning/ensemble_weights.py).
+    """
+    return Blend(spark, config, work_dir, name="auto", sources=partial(_auto_sources, spark, config))
+
+
+def _auto_sources(spark: SparkSession, config: TrainConfig, counts: EdgeCounts) -> list[str]:
+    """train.auto.sources without what would take too long or only repeat another source."""
+    names: list[str] = list(config.auto.sources)
+
+    def fits(name: str) -> bool:
+        model = make_model(name, spark, config, "")
+        return not isinstance(model, MemoryBound) or model.fits(counts)
+
+    if "chebyshev" in names and not fits("chebyshev"):
+        names.append("spectral")
+    if "lightgcn" in names and lightgcn_minutes(counts, config) > config.auto.minutes:
+        names.remove("lightgcn")
+    return names
+
+
+def lightgcn_minutes(counts: EdgeCounts, config: TrainConfig) -> float:
+    """Expected minutes of training LightGCN for train.max_rounds on one core.
+
+    Every step of train.batch_size pairs multiplies all edges, forth and back in each layer, by
+    vectors: 57 million edges a second with 64 dimensions on one core of 2025 (docs/benchmarks.md).
+    """
+    visits = 4 * max(1, config.n_layers) * counts.n_edges
+    second = visits * config.dimension / (57e6 * 64)
+    steps = config.max_rounds * config.passes_per_round * counts.n_edges / config.batch_size
+    return second * steps / 60
 
 
 def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = None) -> FittedModel:
@@ -137,24 +218,13 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
     return blended
 
 
-def _fit_and_blend(
-    sources: Sequence[tuple[str, Model, float]], fits: SharedFits, log: DataFrame | None = None
-) -> FittedModel:
-    """Fit the models and blend them; releasing the blend releases them, except for shared ones."""
-    with ExitStack() as held:
-        parts = [
-            (held.enter_context(fits.fit(name, model)), weight) for name, model, weight in sources
-        ]
-        blended = blend(parts, log)
-        blended.held.callback(held.pop_all().close)
-    return blended
-
-
 def _log_weights(names: Sequence[str], ranking: Ranking) -> None:
     """Log a line for each source with its weight and metric, and one for the blend."""
     log = structlog.get_logger()
+    named = [*names, *(f"{_FILTERS} {settings}" for settings, _ in ranking.filters)]
+    weights = [*ranking.weights, *(weight for _, weight in ranking.filters)]
     *of_sources, of_blend = (trial.metric for trial in ranking.trials)
-    for name, metric, weight in zip(names, of_sources, ranking.weights, strict=True):
+    for name, metric, weight in zip(named, of_sources, weights, strict=True):
         log.info("blending", source=name, metric=round(metric, 5), weight=round(weight, 5))
     log.info("blended", metric=round(of_blend, 5))
 

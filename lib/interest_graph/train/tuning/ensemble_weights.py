@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from scipy import sparse
 
 from interest_graph.largest import largest_columns
 from interest_graph.train.kernels.ranking import Codes, Floats, blocks_of, ndcg
+from interest_graph.train.tuning.filter_bank import FilterBank, FilterSettings
 
 Score = Callable[[Codes], Floats]
 Weights = npt.NDArray[np.float64]
@@ -18,6 +19,7 @@ Weights = npt.NDArray[np.float64]
 _BAGS = 8  # bootstrap samples of the users; the selection is repeated on each
 _CHOICES = 15  # additions in a selection; a source may be added several times
 _MIN_SHARE = 0.05  # a source with a smaller share of the sum gets weight 0 and is not fitted
+_USERS_PER_BANK_BLOCK = 64  # a bank holds some tens of tables [users, items] at a time
 _POOL_FACTOR = 5  # each source's best _POOL_FACTOR * k items are candidates
 
 
@@ -25,14 +27,18 @@ _POOL_FACTOR = 5  # each source's best _POOL_FACTOR * k items are candidates
 class Pool:
     """Each user's candidates, the best unseen items of every source, with all sources' scores.
 
-    scores: float32 [n_sources, n_users, width], -inf where a candidate repeats another or is seen;
+    scores: float32 [n_sources, n_users, width], -inf where there is no candidate;
     relevant: bool [n_users, width], true for held-out items; n_relevant: int64 [n_users], held-out
-    pairs of each user, also of items that no source can score.
+    pairs of each user, also of items that no source can score. basis: by degree exponent the tables
+    of a filter bank at the candidates, float32 [n_basis, n_users, width], 0 where there is none;
+    is_candidate: bool [n_users, width], needed beside a basis.
     """
 
     scores: Floats
     relevant: npt.NDArray[np.bool_]
     n_relevant: Codes
+    basis: Mapping[float, Floats] = field(default_factory=dict)
+    is_candidate: npt.NDArray[np.bool_] | None = None
 
     def ndcg(self, weights: Sequence[float] | Weights, k: int) -> float:
         """Mean NDCG@k over the users, with candidates ranked by the weighted sum of the scores."""
@@ -44,7 +50,7 @@ class Pool:
         return float(ndcg(hits, self.n_relevant).mean())
 
     def of_users(self, rows: Codes) -> Pool:
-        """The pool restricted to the users in these rows; rows may repeat."""
+        """The pool restricted to the users in these rows, without a basis; rows may repeat."""
         return Pool(self.scores[:, rows], self.relevant[rows], self.n_relevant[rows])
 
     def deviations(self) -> Weights:
@@ -61,18 +67,46 @@ def pool_of(
     n_held_out: Codes,
     users: Codes,
     k: int,
+    bank: FilterBank | None = None,
 ) -> Pool:
     """Gather the candidates of `users` for lists of length k: the best unseen items of each source.
 
     sources: functions from rows of users to scores float32 [n_users, n_items]; seen, held_out:
-    [n_users, n_items]; n_held_out: held-out pairs of every user; users: rows.
+    [n_users, n_items]; n_held_out: held-out pairs of every user; users: rows. bank: filters that
+    nominate candidates, too, and whose basis the pool then has.
     """
-    parts = [_block_pool(sources, seen, held_out, block, k) for block in blocks_of(users)]
+    blocks = blocks_of(users, _USERS_PER_BANK_BLOCK) if bank else blocks_of(users)
+    parts = [_block_pool(sources, bank, seen, held_out, block, k) for block in blocks]
+    width = max(part.relevant.shape[1] for part in parts)
+    parts = [_widened(part, width) for part in parts]
     return Pool(
-        scores=np.concatenate([scores for scores, _ in parts], axis=1),
-        relevant=np.concatenate([relevant for _, relevant in parts]),
+        scores=np.concatenate([part.scores for part in parts], axis=1),
+        relevant=np.concatenate([part.relevant for part in parts]),
         n_relevant=n_held_out[users],
+        basis={
+            exponent: np.concatenate([part.basis[exponent] for part in parts], axis=1)
+            for exponent in parts[0].basis
+        },
+        is_candidate=np.concatenate([part.is_candidate for part in parts]) if bank else None,
     )
+
+
+def best_filters(pool: Pool, bank: FilterBank, k: int) -> dict[FilterSettings, float]:
+    """The settings with the highest NDCG@k for each degree exponent of the bank, and that NDCG."""
+    best: dict[float, tuple[float, FilterSettings]] = {}
+    for settings in bank.grid.settings():
+        exponent = settings.degree_exponent
+        metric = _ndcg(pool, _filtered(pool, bank, settings), k)
+        if exponent not in best or metric > best[exponent][0]:
+            best[exponent] = metric, settings
+    return {settings: metric for metric, settings in best.values()}
+
+
+def with_filters(pool: Pool, bank: FilterBank, filters: Sequence[FilterSettings]) -> Pool:
+    """The pool with the scores of the filters after those of its sources, without a basis."""
+    added = [_filtered(pool, bank, settings)[None] for settings in filters]
+    scores = np.concatenate([pool.scores, *added])
+    return Pool(scores, pool.relevant, pool.n_relevant)
 
 
 def learn_weights(pool: Pool, k: int, seed: int = 0) -> Weights:
@@ -107,24 +141,72 @@ def _select(pool: Pool, scales: Weights, k: int) -> Weights:
     return best_shares
 
 
+def _filtered(pool: Pool, bank: FilterBank, settings: FilterSettings) -> Floats:
+    """The filter's scores at the candidates, -inf where there is none."""
+    scores = bank.combined(pool.basis[settings.degree_exponent], settings)
+    return np.where(pool.is_candidate, scores, np.float32(-np.inf))
+
+
+def _ndcg(pool: Pool, scores: Floats, k: int) -> float:
+    hits = np.take_along_axis(pool.relevant, largest_columns(scores, k), axis=1)
+    return float(ndcg(hits, pool.n_relevant).mean())
+
+
 def _block_pool(
     sources: Sequence[Score],
+    bank: FilterBank | None,
     seen: sparse.csr_matrix,
     held_out: sparse.csr_matrix,
     block: Codes,
     k: int,
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
+) -> Pool:
+    """The pool of a block of users, whose candidates are the items that any source puts first."""
     known = seen[block].nonzero()
-    tables = []
-    for score in sources:
-        table = np.asarray(score(block), dtype=np.float32)
+
+    def best(table: Floats) -> Codes:
         table[known] = -np.inf
-        tables.append(table)
-    found = np.hstack([largest_columns(table, _POOL_FACTOR * k) for table in tables])
-    found.sort(axis=1)
+        return largest_columns(table, _POOL_FACTOR * k)
+
+    tables = [np.array(score(block), dtype=np.float32) for score in sources]
+    found = [best(table) for table in tables]
+    terms = {}
+    for exponent, of_exponent, nominating in bank.nominate(block) if bank else ():
+        terms[exponent] = of_exponent
+        found += [best(table) for table in nominating]
+    candidates, absent = _distinct(np.hstack(found))
+    absent |= np.take_along_axis(seen[block].toarray() > 0, candidates, axis=1)
+    relevant = np.take_along_axis(held_out[block].toarray() > 0, candidates, axis=1)
+    scores = np.empty((len(tables), *candidates.shape), dtype=np.float32)
+    for place, table in enumerate(tables):
+        scores[place] = np.take_along_axis(table, candidates, axis=1)
+    basis = {
+        exponent: bank.basis(exponent, of_exponent, candidates) if bank else scores
+        for exponent, of_exponent in terms.items()
+    }
+    scores[:, absent] = -np.inf
+    for values in basis.values():
+        values[:, absent] = 0.0
+    return Pool(scores, relevant & ~absent, np.empty(0, dtype=np.int64), basis, ~absent)
+
+
+def _distinct(found: Codes) -> tuple[Codes, npt.NDArray[np.bool_]]:
+    """Each row's distinct items side by side, and which places of a row have none."""
+    found = np.sort(found, axis=1)
     repeated = np.zeros(found.shape, dtype=bool)
     repeated[:, 1:] = found[:, 1:] == found[:, :-1]
-    scores = np.stack([np.take_along_axis(table, found, axis=1) for table in tables])
-    scores[:, repeated] = -np.inf
-    relevant = np.take_along_axis(held_out[block].toarray() > 0, found, axis=1)
-    return scores, relevant & ~repeated
+    width = int((~repeated).sum(axis=1).max())
+    order = np.argsort(repeated, axis=1, kind="stable")[:, :width]
+    return np.take_along_axis(found, order, axis=1), np.take_along_axis(repeated, order, axis=1)
+
+
+def _widened(pool: Pool, width: int) -> Pool:
+    """The pool with places without a candidate at the end of each row."""
+    missing = width - pool.relevant.shape[1]
+    places = [(0, 0), (0, 0), (0, missing)]
+    return Pool(
+        np.pad(pool.scores, places, constant_values=-np.inf),
+        np.pad(pool.relevant, places[1:]),
+        pool.n_relevant,
+        {exponent: np.pad(tables, places) for exponent, tables in pool.basis.items()},
+        None if pool.is_candidate is None else np.pad(pool.is_candidate, places[1:]),
+    )

@@ -6,10 +6,11 @@ as rows of one frame, told apart by `kind`.
 
 from __future__ import annotations
 
+import json
 import resource
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial, reduce
 
 import numpy as np
@@ -21,20 +22,30 @@ from pyspark.sql import functions as F
 from interest_graph.config.models import ValidationConfig
 from interest_graph.errors import TrainingError
 from interest_graph.session import temporarily
+from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.edges import with_validation
 from interest_graph.train.fitted import FittedModel
+from interest_graph.train.kernels.chebyshev import item_graph
 from interest_graph.train.kernels.matrix import Interactions, codes_of, interactions_of, sorted_ids
 from interest_graph.train.kernels.ranking import Codes, Floats
-from interest_graph.train.tuning.ensemble_weights import Score, learn_weights, pool_of
+from interest_graph.train.tuning.ensemble_weights import (
+    Score,
+    best_filters,
+    learn_weights,
+    pool_of,
+    with_filters,
+)
+from interest_graph.train.tuning.filter_bank import FilterBank, FilterGrid, FilterSettings
 from interest_graph.weight_blocks import BLOCK_BYTES, matrix_of, read_blocks
 
 # Values of `kind`. The other columns: source (number of the model), a and b (ids), weight, vector,
 # data (of a block of weights).
 _ITEM, _PAIR, _HELD_OUT, _USER_VECTOR, _ITEM_VECTOR, _ITEM_WEIGHT = range(6)
-_RESULT_COLUMNS = "source INT, weight DOUBLE, metric DOUBLE, seconds DOUBLE, peak_memory_mb DOUBLE"
+_NUMBERS = ("weight", "metric", "seconds", "peak_memory_mb")
+_RESULT_COLUMNS = ", ".join(["source INT, settings STRING", *(f"{name} DOUBLE" for name in _NUMBERS)])
 _RESULT_SCHEMA = pa.schema(
-    [("source", pa.int32())]
-    + [(name, pa.float64()) for name in ("weight", "metric", "seconds", "peak_memory_mb")]
+    [("source", pa.int32()), ("settings", pa.string())]
+    + [(name, pa.float64()) for name in _NUMBERS]
 )
 _BLEND = -1
 # So that no Arrow batch nears 2 GiB, which cannot be sent.
@@ -43,14 +54,23 @@ _FEW_BLOCKS_A_BATCH = {"spark.sql.execution.arrow.maxRecordsPerBatch": str(2**30
 
 @dataclass(frozen=True)
 class Ranking:
-    """Result of ranking held-out pairs with several models (sources).
+    """Result of ranking held-out pairs with several models (sources) and a grid of filters.
 
-    weights: of each source in the weighted sum with the best NDCG; trials: NDCG of each source in
-    order, and last that of the weighted sum.
+    weights: of each source in the weighted sum with the best NDCG; filters: the best filter of each
+    degree exponent of the grid, with its weight in that sum; trials: NDCG of each source in order,
+    then of the filters, and last that of the weighted sum.
     """
 
     weights: tuple[float, ...]
     trials: tuple[Trial, ...]
+    filters: tuple[tuple[FilterSettings, float], ...] = ()
+
+    @property
+    def best_filter(self) -> FilterSettings:
+        """The filter with the highest NDCG by itself."""
+        of_filters = self.trials[len(self.weights) : -1]
+        best = max(range(len(of_filters)), key=lambda place: of_filters[place].metric)
+        return self.filters[best][0]
 
 
 def rank_held_out(
@@ -59,30 +79,36 @@ def rank_held_out(
     held_out: DataFrame,
     validation: ValidationConfig,
     seed: int,
+    grid: FilterGrid | None = None,
 ) -> Ranking:
     """NDCG of each source on the held-out pairs of a sample of users, and weights of their sum.
 
     edges, held_out: user_id, item_id, weight. The sources must be fitted to `edges` alone.
-    validation: k, and the number of users to sample. Raises TrainingError when no user with
-    held-out pairs has edges.
+    validation: k, and the number of users to sample. grid: Chebyshev filters of `edges` to choose
+    from, computed for the sample alone; the worker then holds all edges, and not only those of the
+    sample. Raises TrainingError when no user with held-out pairs has edges.
     """
     sample = _sample_users(held_out, validation.users, seed)
-    frames = _pair_rows(edges, held_out, sample)
+    frames = _pair_rows(edges, held_out, sample, is_whole=grid is not None)
     for number, source in enumerate(sources):
         frames += _source_rows(number, source, sample)
     rows = reduce(DataFrame.union, frames).repartition(1)
-    compute = partial(_rank, n_sources=len(sources), k=validation.k)
+    compute = partial(_rank, n_sources=len(sources), k=validation.k, grid=grid, seed=seed)
     ranked = rows.mapInArrow(compute, _RESULT_COLUMNS)
-    with temporarily(edges.sparkSession, _FEW_BLOCKS_A_BATCH):
+    with temporarily(edges.sparkSession, _FEW_BLOCKS_A_BATCH), worker_errors():
         found = {row.source: row for row in ranked.collect()}
     if not found:
         raise TrainingError("no validation pairs of known users: nothing to choose settings by")
-    numbers = [*range(len(sources)), _BLEND]
+    numbers = [*sorted(found.keys() - {_BLEND}), _BLEND]
     return Ranking(
-        weights=tuple(found[number].weight for number in numbers[:-1]),
+        weights=tuple(found[number].weight for number in range(len(sources))),
         trials=tuple(
             Trial(index, found[n].metric, found[n].seconds, found[n].peak_memory_mb)
             for index, n in enumerate(numbers)
+        ),
+        filters=tuple(
+            (FilterSettings(**json.loads(found[n].settings)), found[n].weight)
+            for n in numbers[len(sources) : -1]
         ),
     )
 
@@ -93,8 +119,13 @@ def _sample_users(held_out: DataFrame, at_most: int, seed: int) -> DataFrame:
     return users.orderBy(F.xxhash64("user_id", F.lit(seed)), "user_id").limit(at_most)
 
 
-def _pair_rows(edges: DataFrame, held_out: DataFrame, sample: DataFrame) -> list[DataFrame]:
-    pairs = with_validation(edges, held_out).join(F.broadcast(sample), "user_id")
+def _pair_rows(
+    edges: DataFrame, held_out: DataFrame, sample: DataFrame, *, is_whole: bool
+) -> list[DataFrame]:
+    """Rows of the items and of the sample's pairs; is_whole: of the edges of all users."""
+    of_sample = F.broadcast(sample)
+    known = edges if is_whole else edges.join(of_sample, "user_id")
+    pairs = with_validation(known, held_out.join(of_sample, "user_id"))
     kind = F.when(F.col("is_held_out"), _HELD_OUT).otherwise(_PAIR)
     user, item, weight = F.col("user_id"), F.col("item_id"), F.col("weight")
     return [
@@ -131,7 +162,9 @@ def _rows(frame: DataFrame, kind: Column, source: int = _BLEND, **given: Column)
     )
 
 
-def _rank(batches: Iterator[pa.RecordBatch], *, n_sources: int, k: int) -> Iterator[pa.RecordBatch]:
+def _rank(
+    batches: Iterator[pa.RecordBatch], *, n_sources: int, k: int, grid: FilterGrid | None, seed: int
+) -> Iterator[pa.RecordBatch]:
     started = time.monotonic()
     table = pa.Table.from_batches(list(batches))
     interactions = _interactions(table)
@@ -140,18 +173,33 @@ def _rank(batches: Iterator[pa.RecordBatch], *, n_sources: int, k: int) -> Itera
     if not len(users):
         return
     seen, held_out = interactions.matrix, interactions.held_out
-    pool = pool_of(scores, seen, held_out, interactions.n_held_out, users, k)
+    bank = _bank(seen, grid, seed) if grid is not None else None
+    pool = pool_of(scores, seen, held_out, interactions.n_held_out, users, k, bank)
+    filters: list[FilterSettings] = []
+    if bank is not None:
+        filters = list(best_filters(pool, bank, k))
+        pool = with_filters(pool, bank, filters)
     weights = learn_weights(pool, k)
-    rankings = {number: np.eye(n_sources)[number] for number in range(n_sources)}
+    rankings = dict(enumerate(np.eye(len(weights))))
     for number, of_sources in {**rankings, _BLEND: weights}.items():
+        is_filter = number >= n_sources
         row = {
             "source": number,
+            "settings": json.dumps(asdict(filters[number - n_sources])) if is_filter else None,
             "weight": None if number == _BLEND else float(weights[number]),
             "metric": pool.ndcg(of_sources, k),
             "seconds": time.monotonic() - started,
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
         yield pa.RecordBatch.from_pylist([row], schema=_RESULT_SCHEMA)
+
+
+def _bank(matrix: sparse.csr_matrix, grid: FilterGrid, seed: int) -> FilterBank:
+    """The grid's filters of the matrix."""
+    n_vectors = min(max(grid.n_vectors), max(1, min(matrix.shape) // 2))
+    graph = item_graph(matrix, n_vectors, seed=seed)
+    widths = sorted({min(width, graph.vectors.shape[1]) for width in grid.n_vectors})
+    return FilterBank(graph, matrix, replace(grid, n_vectors=tuple(widths)))
 
 
 def _interactions(table: pa.Table) -> Interactions:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +35,7 @@ from interest_graph.weight_blocks import BLOCK_COLUMNS, WeightBlock, write_block
 
 # (R, items, **settings) -> weights [len(items), n_items]; see kernels/item_item.py.
 Kernel = Callable[..., sparse.csr_matrix]
-KernelSettings = Mapping[str, float]
+KernelSettings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class WholeMatrixModel:
 
         Raises TrainingError without edges or when a worker would need more than train.worker_mb.
         """
-        self._require_memory(count_edges(edges))
+        self.require_memory(edges)
         tuned = self._choose(edges, validation) if validation is not None else self
         blocks = tuned._weights(all_pairs(edges, validation))
         # In memory, as the table writer, the top-k and a blend each read it; and computed at once,
@@ -114,7 +114,7 @@ class WholeMatrixModel:
     def tuned(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel:
         """This model with only the candidate whose NDCG on the validation pairs is highest."""
         if len(self.candidates) > 1:
-            self._require_memory(count_edges(edges))
+            self.require_memory(edges)
         return self._choose(edges, validation)
 
     def _choose(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel:
@@ -150,7 +150,9 @@ class WholeMatrixModel:
         """Whether a graph of this size can be fitted within train.worker_mb."""
         return self.recipe.bytes_needed(counts) <= self.config.worker_mb * 2**20
 
-    def _require_memory(self, counts: EdgeCounts) -> None:
+    def require_memory(self, edges: DataFrame) -> None:
+        """Raise TrainingError without edges or when a worker needs more than train.worker_mb."""
+        counts = count_edges(edges)
         if not self.fits(counts):
             needed, allowed = self.recipe.bytes_needed(counts) / 2**20, self.config.worker_mb
             raise TrainingError(

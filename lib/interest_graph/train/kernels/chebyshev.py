@@ -1,0 +1,166 @@
+"""Chebyshev filters on the item graph: item-item weights, and scores of single users. No Spark here.
+
+R~ = Du^-1/2 R Di^-1/2 (weighted degrees), P = R~' R~, L~ = I - 2P with eigenvalues in [-1, 1], V the
+leading right singular vectors of R~. A user's row r of R is scored by
+
+    r Di^-b [ sum_k c_k T_k(L~) + sum_v a_v v v' ] Di^b
+
+ChebyCF: Kim et al., "Graph Spectral Filtering with Chebyshev Interpolation for Recommendation",
+SIGIR 2025. T_k: Chebyshev polynomials; the second sum is the ideal low-pass filter of GF-CF, with
+a weight for each vector. The operator is linear in r and so equals weights between items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from interest_graph.device import keep_freed_memory
+from interest_graph.train.kernels.item_item import strongest
+from interest_graph.train.kernels.krylov import leading_spectrum
+from interest_graph.train.kernels.ranking import Codes
+from interest_graph.train.kernels.sparse import powers, to_torch
+
+if TYPE_CHECKING:
+    import torch
+
+Floats = npt.NDArray[np.float64]
+Dense = npt.NDArray[np.float32]
+
+ORDER = 8  # of the interpolation
+# A coefficient below this share of the largest is left out: each term costs two sparse products.
+_NEGLIGIBLE = 5e-3
+# Whose rows are multiplied at a time: what is gathered from stays in the processor's cache.
+_ITEMS_PER_TILE = 16
+_PRODUCTS = 4  # with R~' R~, to find V
+
+
+def coefficients(flatness: float, order: int = ORDER) -> Floats:
+    """c_0 ... c_order of the low-pass response with the given flatness; float64[order + 1].
+
+    Target: h(x) = 1/2 - sign(x) |x|^flatness / 2 of L~'s eigenvalue x: a high flatness passes all
+    but the ends alike. As the authors' code does, h is read at the points cos((K - i) pi / K),
+    rounded to three digits, and interpolated at cos((K + 1/2 - i) pi / (K + 1)); the two sets of
+    points differ, and a textbook fit is another filter.
+    """
+    places = np.arange(order + 1)
+    x = np.round(np.cos((order - places) * np.pi / order), 3)
+    target = 0.5 - 0.5 * np.sign(x) * np.abs(x) ** flatness
+    angles = (order + 0.5 - places) * np.pi / (order + 1)
+    found = np.cos(places[:, None] * angles) @ target * 2 / (order + 1)
+    found[0] /= 2
+    found[np.abs(found) < _NEGLIGIBLE * np.abs(found).max()] = 0.0
+    return np.asarray(np.trim_zeros(found, "b"), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class ItemGraph:
+    """The operators of the module's docstring for one matrix R [n_users, n_items].
+
+    up, down: R~ and its transpose, torch CSR float32; degrees: float64[n_items], weighted degrees;
+    vectors: V, float32[n_items, d], by descending singular value.
+    """
+
+    up: torch.Tensor
+    down: torch.Tensor
+    degrees: Floats
+    vectors: Dense
+
+    def terms(self, X: torch.Tensor, n: int) -> Iterator[torch.Tensor]:
+        """T_0(L~) X ... T_(n-1)(L~) X by the three-term recurrence; X: float32[n_items, width]."""
+        before, last = X, X - 2 * (self.down @ (self.up @ X))
+        for number in range(n):
+            if number == 0:
+                yield before
+                continue
+            if number > 1:
+                before, last = last, 2 * (last - 2 * (self.down @ (self.up @ last))) - before
+            yield last
+
+    def scale(self, exponent: float) -> Dense:
+        """Degrees ** exponent as float32[n_items]; 0 where the degree is 0."""
+        return powers(self.degrees, exponent).astype(np.float32)
+
+
+def item_graph(
+    matrix: sparse.csr_matrix, n_vectors: int, *, device: str = "cpu", seed: int = 0
+) -> ItemGraph:
+    """R~ and its `n_vectors` leading right singular vectors, fewer where its rank is lower.
+
+    matrix: R, float32 [n_users, n_items]; n_vectors: 0 for none.
+    """
+    by_user, degrees = (np.asarray(matrix.sum(axis), np.float64).ravel() for axis in (1, 0))
+    roots = [sparse.diags(powers(each, -0.5)) for each in (by_user, degrees)]
+    scaled = (roots[0] @ matrix @ roots[1]).astype(np.float32).tocsr()
+    up, down = to_torch(scaled, device), to_torch(scaled.T.tocsr(), device)
+    vectors = np.zeros((matrix.shape[1], 0), dtype=np.float32)
+    if n_vectors:
+        vectors = leading_spectrum(
+            lambda Y: _product(up, down, Y), matrix.shape[1], n_vectors, n_products=_PRODUCTS,
+            seed=seed,
+        ).vectors
+    return ItemGraph(up, down, degrees, vectors)
+
+
+def _product(up: torch.Tensor, down: torch.Tensor, Y: Dense) -> Dense:
+    import torch
+
+    found: Dense = (down @ (up @ torch.from_numpy(np.ascontiguousarray(Y)).to(up.device))).cpu().numpy()
+    return found
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What the module's docstring defines: b, c_0 c_1 ..., and a_v of V's columns, leading first."""
+
+    degree_exponent: float
+    coefficients: tuple[float, ...]
+    ideal: tuple[float, ...]
+
+
+def chebyshev_weights(
+    matrix: sparse.csr_matrix,
+    items: Codes,
+    *,
+    keep: int,
+    operators: Sequence[Operator],
+    seed: int = 0,
+) -> sparse.csr_matrix:
+    """Weights of the operators' sum from `items` (src) to all items; [len(items), n_items].
+
+    matrix: R, float32 [n_users, n_items]. Keeps the `keep` weights of largest magnitude of each src
+    item; self weights are absent.
+    """
+    keep_freed_memory()
+    graph = item_graph(matrix, max(len(each.ideal) for each in operators), seed=seed)
+    parts = []
+    for first in range(0, len(items), _ITEMS_PER_TILE):
+        tile = items[first : first + _ITEMS_PER_TILE]
+        rows = np.sum([_rows(graph, each, tile) for each in operators], axis=0)
+        rows[np.arange(len(tile)), tile] = 0.0
+        parts.append(strongest(rows, keep))
+    return sparse.vstack(parts, format="csr")
+
+
+def _rows(graph: ItemGraph, operator: Operator, tile: Codes) -> Dense:
+    """The operator's weights from the items of a tile: float32[len(tile), n_items], contiguous."""
+    import torch
+
+    scale = graph.scale(operator.degree_exponent)
+    own = torch.from_numpy(graph.scale(-operator.degree_exponent)[tile])
+    V = torch.from_numpy(graph.vectors[:, : len(operator.ideal)])
+    weights = torch.tensor(operator.ideal[: V.shape[1]])
+    total = V @ (V[tile] * weights * own[:, None]).T
+    X = torch.zeros((len(scale), len(tile)))
+    X[torch.from_numpy(tile), torch.arange(len(tile))] = own
+    n_terms = len(operator.coefficients)
+    for share, term in zip(operator.coefficients, graph.terms(X, n_terms), strict=True):
+        if share:
+            total.add_(term, alpha=share)
+    rows: Dense = np.ascontiguousarray(total.numpy().T) * scale
+    return rows

@@ -1,0 +1,104 @@
+"""Chebyshev filters as item-item weights, chosen among many settings at the price of a few."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from pyspark.sql import DataFrame, SparkSession
+
+from interest_graph.config.train import TrainConfig
+from interest_graph.train.edges import EdgeCounts
+from interest_graph.train.fitted import FittedModel
+from interest_graph.train.kernels.chebyshev import chebyshev_weights
+from interest_graph.train.models.item_item.base import Recipe, WholeMatrixModel, blockwise_bytes
+from interest_graph.train.tuning.filter_bank import FilterGrid, FilterSettings, merged
+from interest_graph.train.tuning.validation import Trial, log_of, rank_held_out
+
+# Bytes of an item for each singular vector, while they are computed: bases, images, copies.
+_BYTES_PER_VECTOR = 50
+
+
+@dataclass(frozen=True)
+class Chebyshev:
+    """Low-pass filters on the item graph between powers of the degrees; kernels/chebyshev.py.
+
+    Kim et al., "Graph Spectral Filtering with Chebyshev Interpolation for Recommendation"
+    (ChebyCF), SIGIR 2025, as weights between items: of each item of a history those with the
+    largest magnitude. filters: with their weights in a sum; none before the settings are chosen.
+    trials: metrics of the filters that were compared.
+    """
+
+    spark: SparkSession
+    config: TrainConfig
+    work_dir: str = ""
+    name: str = "chebyshev"
+    filters: tuple[tuple[FilterSettings, float], ...] = ()
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def grid(self) -> FilterGrid:
+        """The settings of train.chebyshev."""
+        settings = self.config.chebyshev
+        return FilterGrid(
+            tuple(settings.degree_exponent),
+            tuple(settings.flatness),
+            tuple(settings.ideal_weight),
+            tuple(settings.n_vectors),
+        )
+
+    def with_filters(self, filters: Sequence[tuple[FilterSettings, float]]) -> Chebyshev:
+        """The weighted sum of these filters, with nothing left to choose."""
+        return replace(self, filters=tuple(filters))
+
+    def tuned(self, edges: DataFrame, validation: DataFrame) -> Chebyshev:
+        """The filter whose NDCG on the validation pairs is highest.
+
+        Raises TrainingError when a worker would need more than train.worker_mb.
+        """
+        if self.filters or len(list(self.grid.settings())) == 1:
+            return self
+        self._whole_matrix().require_memory(edges)
+        validate, seed = self.config.validation, self.config.seed
+        ranking = rank_held_out([], edges, validation, validate, seed, self.grid)
+        chosen = self.with_filters([(ranking.best_filter, 1.0)])
+        return replace(chosen, trials=ranking.trials[:-1])
+
+    def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
+        """Choose the filter on the validation pairs, if any, then fit to edges and those pairs.
+
+        Raises TrainingError without edges or when a worker would need more than train.worker_mb.
+        """
+        tuned = self.tuned(edges, validation) if validation is not None else self
+        fitted = tuned._whole_matrix().fit(edges, validation)
+        return replace(fitted, log=log_of(self.spark, self.name, tuned.trials))
+
+    def fits(self, counts: EdgeCounts) -> bool:
+        """Whether a graph of this size can be fitted within train.worker_mb."""
+        return self._whole_matrix().fits(counts)
+
+    def _whole_matrix(self) -> WholeMatrixModel:
+        filters = self.filters or [(next(self.grid.settings()), 1.0)]
+        settings = self.config.chebyshev
+        needed = partial(
+            _bytes, n_vectors=max(settings.n_vectors), kept=settings.weights_per_item
+        )
+        return WholeMatrixModel(
+            spark=self.spark,
+            config=self.config,
+            name=self.name,
+            recipe=Recipe(chebyshev_weights, rows="src", bytes_needed=needed),
+            candidates=(
+                {
+                    "keep": settings.weights_per_item,
+                    "operators": merged(filters),
+                    "seed": self.config.seed,
+                },
+            ),
+        )
+
+
+def _bytes(counts: EdgeCounts, *, n_vectors: int, kept: int) -> float:
+    vectors = _BYTES_PER_VECTOR * min(n_vectors, counts.n_items) * counts.n_items
+    return vectors + blockwise_bytes(counts, kept=kept)
