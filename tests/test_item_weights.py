@@ -71,10 +71,14 @@ def test_a_fitted_model_takes_rows_and_holds_blocks(spark):
     rows = random_rows(1)
     given = frame_of(spark, rows).withColumn("weight", F.col("weight").cast("double"))
 
-    model = FittedModel("mine", item_weights=given.select("dst", "weight", "src"))
+    before = persistent_rdds(spark)
 
-    assert model.item_weights.columns == ["n_weights", "data"]
-    assert sorted_rows(rows_of(model.item_weights)) == sorted(rows)
+    with FittedModel("mine", item_weights=given.select("dst", "weight", "src")) as model:
+        assert model.item_weights.columns == ["n_weights", "data"]
+        assert sorted_rows(rows_of(model.item_weights)) == sorted(rows)
+        assert len(persistent_rdds(spark)) == len(before) + 1  # packed once
+
+    assert persistent_rdds(spark) == before
 
 
 def test_a_fitted_model_without_the_columns_names_them(spark):

@@ -88,8 +88,8 @@ def matrix_of(
         row = positions_in(src_ids, block.src_ids)[_owners(block.matrix)]
         column = positions_in(dst_ids, block.dst_ids)[block.matrix.indices]
         known = (row >= 0) & (column >= 0)
-        rows.append(row[known])
-        columns.append(column[known])
+        rows.append(row[known].astype(np.int32))
+        columns.append(column[known].astype(np.int32))
         weights.append(block.matrix.data[known].astype(dtype, copy=False))
     shape = (len(src_ids), len(dst_ids))
     if not weights:
@@ -124,9 +124,7 @@ def split_by_dst(block: WeightBlock, n_parts: int) -> Iterator[tuple[int, Weight
     parts = parts_of(block.dst_ids, n_parts)[matrix.indices]
     order = np.argsort(parts, kind="stable")
     ends = np.cumsum(np.bincount(parts, minlength=n_parts))
-    cells = [
-        values[order] for values in (block.matrix.data, _owners(block.matrix), block.matrix.indices)
-    ]
+    cells = [values[order] for values in (matrix.data, _owners(matrix), matrix.indices)]
     for part, (start, end) in enumerate(zip(np.r_[0, ends[:-1]], ends, strict=True)):
         if start < end:
             weights, rows, columns = (values[start:end] for values in cells)

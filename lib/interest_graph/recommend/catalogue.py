@@ -79,9 +79,8 @@ def pack_vectors(n_blocks: int, batches: Iterable[pa.RecordBatch]) -> Iterator[p
     """Pack rows of key, vector by the block of the item."""
     for table in gathered(batches):
         keys = table.column("key").combine_chunks()
-        yield from pack_table(
-            table.append_column("block", pa.array(_blocks_of(keys, n_blocks))), VECTORS
-        )
+        blocks = pa.array(_blocks_of(keys, n_blocks))
+        yield from pack_table(table.append_column("block", blocks), VECTORS)
 
 
 def pack_weights(n_blocks: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

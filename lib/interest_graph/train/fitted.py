@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol, Self, runtime_checkable
 
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
-from interest_graph.item_weights import as_blocks
+from interest_graph.item_weights import as_blocks, is_blocks
 
 VECTOR_COLUMNS = "key STRING NOT NULL, vector ARRAY<FLOAT> NOT NULL"
 
@@ -47,8 +48,12 @@ class FittedModel:
     held: ExitStack = field(default_factory=ExitStack, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if self.item_weights is not None:
-            object.__setattr__(self, "item_weights", as_blocks(self.item_weights))
+        if self.item_weights is None or is_blocks(self.item_weights):
+            return
+        # In memory, as the top-k and a blend each read them: rows are computed and packed once.
+        packed = as_blocks(self.item_weights).persist(StorageLevel.MEMORY_AND_DISK)
+        self.held.callback(packed.unpersist)
+        object.__setattr__(self, "item_weights", packed)
 
     def release(self) -> None:
         """Let go of what fitting left in memory; the model is of no use afterwards."""
