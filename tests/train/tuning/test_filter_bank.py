@@ -48,9 +48,16 @@ def pool(data, users, sources=(), bank=None):
 
 
 def weights_of(data, filters):
-    everything = np.arange(N_ITEMS)
-    operators = merged(filters)
-    return chebyshev_weights(data[0], everything, keep=N_ITEMS, operators=operators).toarray()
+    """All weights of the filters' sum, the ideal parts included; the diagonal is 0."""
+    everything, operators = np.arange(N_ITEMS), merged(filters)
+    total = chebyshev_weights(data[0], everything, keep=N_ITEMS, operators=operators).toarray()
+    graph = item_graph(data[0], 8)
+    for each in operators:
+        V = graph.vectors[:, : len(each.ideal)]
+        scale, unscale = (graph.scale(sign * each.degree_exponent) for sign in (1, -1))
+        total += unscale[:, None] * (V * np.float32(each.ideal)) @ V.T * scale
+    np.fill_diagonal(total, 0)
+    return total
 
 
 def test_the_grid_has_every_combination_once():

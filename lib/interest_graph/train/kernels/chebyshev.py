@@ -120,24 +120,20 @@ class Operator:
 
     degree_exponent: float
     coefficients: tuple[float, ...]
-    ideal: tuple[float, ...]
+    ideal: tuple[float, ...] = ()
 
 
 def chebyshev_weights(
-    matrix: sparse.csr_matrix,
-    items: Codes,
-    *,
-    keep: int,
-    operators: Sequence[Operator],
-    seed: int = 0,
+    matrix: sparse.csr_matrix, items: Codes, *, keep: int, operators: Sequence[Operator]
 ) -> sparse.csr_matrix:
     """Weights of the operators' sum from `items` (src) to all items; [len(items), n_items].
 
-    matrix: R, float32 [n_users, n_items]. Keeps the `keep` weights of largest magnitude of each src
-    item; self weights are absent.
+    matrix: R, float32 [n_users, n_items]. The sums over singular vectors are left out: they stay
+    exact as vectors, and pruned they lose 1% of Recall@20 on Gowalla. Keeps the `keep` weights of
+    largest magnitude of each src item; self weights are absent.
     """
     keep_freed_memory()
-    graph = item_graph(matrix, max(len(each.ideal) for each in operators), seed=seed)
+    graph = item_graph(matrix, 0)
     parts = []
     for first in range(0, len(items), _ITEMS_PER_TILE):
         tile = items[first : first + _ITEMS_PER_TILE]
@@ -148,16 +144,14 @@ def chebyshev_weights(
 
 
 def _rows(graph: ItemGraph, operator: Operator, tile: Codes) -> Dense:
-    """The operator's weights from the items of a tile: float32[len(tile), n_items], contiguous."""
+    """The polynomial's weights from the items of a tile: float32[len(tile), n_items], contiguous."""
     import torch
 
     scale = graph.scale(operator.degree_exponent)
     own = torch.from_numpy(graph.scale(-operator.degree_exponent)[tile])
-    V = torch.from_numpy(graph.vectors[:, : len(operator.ideal)])
-    weights = torch.tensor(operator.ideal[: V.shape[1]])
-    total = V @ (V[tile] * weights * own[:, None]).T
     X = torch.zeros((len(scale), len(tile)))
     X[torch.from_numpy(tile), torch.arange(len(tile))] = own
+    total = torch.zeros_like(X)
     n_terms = len(operator.coefficients)
     for share, term in zip(operator.coefficients, graph.terms(X, n_terms), strict=True):
         if share:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
 
 from interest_graph.config.train import TrainConfig
+from interest_graph.train.distributed.ideal_filter import IdealFilters
 from interest_graph.train.edges import EdgeCounts
 from interest_graph.train.fitted import FittedModel
-from interest_graph.train.kernels.chebyshev import chebyshev_weights
+from interest_graph.train.kernels.chebyshev import Operator, chebyshev_weights
 from interest_graph.train.models.item_item.base import Recipe, WholeMatrixModel, blockwise_bytes
 from interest_graph.train.tuning.filter_bank import FilterGrid, FilterSettings, merged
 from interest_graph.train.tuning.validation import Trial, log_of, rank_held_out
@@ -25,14 +27,15 @@ class Chebyshev:
     """Low-pass filters on the item graph between powers of the degrees; kernels/chebyshev.py.
 
     Kim et al., "Graph Spectral Filtering with Chebyshev Interpolation for Recommendation"
-    (ChebyCF), SIGIR 2025, as weights between items: of each item of a history those with the
-    largest magnitude. filters: with their weights in a sum; none before the settings are chosen.
-    trials: metrics of the filters that were compared.
+    (ChebyCF), SIGIR 2025. The polynomial comes down to weights between items, of which those of
+    largest magnitude are kept, the ideal filter to vectors, over all shards. filters: with their
+    weights in a sum; none before the settings are chosen. trials: metrics of the filters that were
+    compared.
     """
 
     spark: SparkSession
     config: TrainConfig
-    work_dir: str = ""
+    work_dir: str
     name: str = "chebyshev"
     filters: tuple[tuple[FilterSettings, float], ...] = ()
     trials: tuple[Trial, ...] = ()
@@ -71,15 +74,27 @@ class Chebyshev:
         Raises TrainingError without edges or when a worker would need more than train.worker_mb.
         """
         tuned = self.tuned(edges, validation) if validation is not None else self
-        fitted = tuned._whole_matrix().fit(edges, validation)
-        return replace(fitted, log=log_of(self.spark, self.name, tuned.trials))
+        operators = tuned._operators()
+        with ExitStack() as held:
+            parts: list[FittedModel] = []
+            if any(any(each.coefficients) for each in operators):
+                parts.append(held.enter_context(tuned._whole_matrix().fit(edges, validation)))
+            if any(each.ideal for each in operators):
+                ideal = IdealFilters(self.config, self.work_dir, operators)
+                parts.append(held.enter_context(ideal.fit(self.name, edges, validation)))
+            log = log_of(self.spark, self.name, tuned.trials)
+            fitted = replace(_joined(parts), name=self.name, log=log, held=held.pop_all())
+        return fitted
 
     def fits(self, counts: EdgeCounts) -> bool:
         """Whether a graph of this size can be fitted within train.worker_mb."""
         return self._whole_matrix().fits(counts)
 
+    def _operators(self) -> tuple[Operator, ...]:
+        """The chosen filters, or else the first of the grid."""
+        return merged(self.filters or [(next(self.grid.settings()), 1.0)])
+
     def _whole_matrix(self) -> WholeMatrixModel:
-        filters = self.filters or [(next(self.grid.settings()), 1.0)]
         settings = self.config.chebyshev
         needed = partial(
             _bytes, n_vectors=max(settings.n_vectors), kept=settings.weights_per_item
@@ -90,13 +105,16 @@ class Chebyshev:
             name=self.name,
             recipe=Recipe(chebyshev_weights, rows="src", bytes_needed=needed),
             candidates=(
-                {
-                    "keep": settings.weights_per_item,
-                    "operators": merged(filters),
-                    "seed": self.config.seed,
-                },
+                {"keep": settings.weights_per_item, "operators": self._operators()},
             ),
         )
+
+
+def _joined(parts: Sequence[FittedModel]) -> FittedModel:
+    """One model of the weights of one part and the vectors of another."""
+    weights = next((part for part in parts if part.item_weights is not None), parts[0])
+    vectors = next((part for part in parts if part.item_vectors is not None), parts[0])
+    return replace(vectors, item_weights=weights.item_weights)
 
 
 def _bytes(counts: EdgeCounts, *, n_vectors: int, kept: int) -> float:
