@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from structlog.testing import capture_logs
 from tests.train.graphs import matrix_of
@@ -12,6 +13,7 @@ from interest_graph.config import TrainConfig
 from interest_graph.config.models import BlendConfig
 from interest_graph.item_weights import rows_of
 from interest_graph.train.registry import make_model
+from interest_graph.train.shared_fits import SharedFits
 
 CONFIG = TrainConfig.model_validate({**SETTINGS, "blend": {"sources": ["lightgcn"]}})
 
@@ -54,3 +56,20 @@ def test_held_out_pairs_can_be_left_out_of_the_vectors(spark, pairs, tmp_path):
         taken_in = matrix_of(model.fit(*pairs).user_vectors)
     assert not [entry for entry in logs if entry["event"] == "round"]  # they share the rounds
     assert not np.allclose(without, taken_in)
+
+
+def test_a_fit_that_a_blend_shares_is_that_of_the_model_alone(spark, pairs, tmp_path):
+    weights = {"item_knn": 3.0, "graph_filter": 0.5}
+    config = CONFIG.model_copy(update={"blend": BlendConfig(weights=weights)})
+    model = make_model("item_knn", spark, config, str(tmp_path))
+    with SharedFits(*pairs, later=["item_knn"]) as fits:
+        blend = make_model("blend", spark, config, str(tmp_path)).with_fits(fits)
+        blend.fit(*pairs).release()
+        shared = fits.last("item_knn", None)  # None: there is nothing left to fit
+
+    with shared, model.fit(*pairs) as alone:
+        found, expected = (rows_of(m.item_weights).toPandas() for m in (shared, alone))
+
+    order = ["src", "dst"]
+    found, expected = (f.sort_values(order, ignore_index=True) for f in (found, expected))
+    pd.testing.assert_frame_equal(found, expected)
