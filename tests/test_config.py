@@ -230,7 +230,7 @@ def test_a_changed_setting_that_is_a_list_of_candidates_takes_one_value():
 def test_picked_settings_are_a_tree_that_a_file_may_hold():
     picked = pick_train(Settings().train, ["train.model", "train.als.rank", "train.als.alpha"])
 
-    assert picked == {"train": {"model": "lightgcn", "als": {"rank": [64], "alpha": [5.0]}}}
+    assert picked == {"train": {"model": "auto", "als": {"rank": [64], "alpha": [5.0]}}}
 
 
 def test_the_example_search_space_is_valid_on_top_of_an_example():

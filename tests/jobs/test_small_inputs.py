@@ -12,7 +12,7 @@ from interest_graph.jobs import build_graph, evaluate, recommend, report, train
 
 NOON = datetime(2024, 1, 20, 12)
 SMALL = {
-    "train": {"max_rounds": 2, "dimension": 4},
+    "train": {"auto": {"sources": ["chebyshev", "ease"]}},
     "evaluate": {"k": [2], "splits": [{"kind": "random"}, {"kind": "time"}]},
 }
 STAGES = (build_graph.JOB, train.JOB, recommend.JOB, evaluate.JOB, report.JOB)

@@ -59,7 +59,7 @@ def items() -> str:
 
 
 def write_settings(folder: Path) -> Path:
-    """A pipeline with the default model and baselines; small vectors, few rounds."""
+    """A pipeline with LightGCN and the default baselines; small vectors, few rounds."""
     events = {"user_id": "who", "item_id": "what", "event_time": "at"}
     things = {"item_id": "what", "title": "name", "categories": "tags"}
     raw = f"s3a://{BUCKET}/raw/2024"
@@ -70,7 +70,7 @@ def write_settings(folder: Path) -> Path:
             {"name": "a", "path": f"{raw}/clicks*.csv", "columns": events, "action": "click"},
             {"name": "b", "kind": "items", "path": f"{raw}/items.csv", "columns": things},
         ],
-        "train": {"dimension": 8, "max_rounds": N_ROUNDS, "patience": N_ROUNDS},
+        "train": {"model": "lightgcn", "dimension": 8, "max_rounds": N_ROUNDS, "patience": N_ROUNDS},
         "evaluate": {"splits": [{"kind": "random"}], "k": [5]},
         "tune": {"model": "item_knn", "n_trials": 2, "space": SPACE},
         "report": {"path": f"s3a://{BUCKET}/pages/report.html"},
@@ -262,15 +262,15 @@ def test_a_killed_study_goes_on(lake, server, monkeypatch):
     assert yaml.safe_load(server.get(best))["train"]["model"] == "item_knn"
 
 
-def test_a_blend_is_trained(lake):
-    sources = "train.blend.sources=[local_ease, lightgcn]"
-    overrides = ["train.model=blend", sources, "train.max_rounds=1"]
+def test_the_default_model_is_trained(lake):
+    sources = "train.auto.sources=[chebyshev, local_ease, lightgcn]"
+    overrides = ["train.model=auto", sources, "train.max_rounds=1"]
     pipeline = Pipeline.open(lake.config, overrides=overrides)
 
     pipeline.run("train")
 
     trained = {row.model: row.n_rounds for row in pipeline.read("model.runs").collect()}
-    assert trained.keys() == {"lightgcn", "blend"}
+    assert trained.keys() == {"lightgcn", "auto"}
 
 
 def refused(spark, root: str) -> str:

@@ -82,6 +82,7 @@ class Blend:
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to edges and validation pairs; without the latter, learn weights on held-out edges.
 
+        Where no edge can be held out, the model is the first source at the first of its settings.
         Raises ConfigError when no source fits train.worker_mb, TrainingError without edges.
         """
         given = self.config.blend.weights
@@ -90,6 +91,10 @@ class Blend:
             return self._fit_and_blend(weighed, self._fits_of(edges, validation))
         names = self._sources_that_fit(count_edges(edges))
         known, held_out = (edges, validation) if validation else _hold_out(edges, self.config)
+        if held_out.isEmpty():
+            structlog.get_logger().warning("nothing to learn weights on", model=names[0])
+            alone = [(names[0], self._make(names[0]), 1.0)]
+            return self._fit_and_blend(alone, self._fits_of(edges, None))
         fits = self._fits_of(known, held_out)
         made = {name: self._make(name) for name in names}
         families = {name: m for name, m in made.items() if isinstance(m, FilterFamily)}

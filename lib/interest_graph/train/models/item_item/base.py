@@ -63,6 +63,8 @@ class Recipe:
         """
         n_items = matrix.shape[1]
         items = np.arange(part, n_items, n_parts)
+        if not len(items):
+            return sparse.csr_matrix((n_items, n_items), dtype=np.float32)
         cells = self.kernel(matrix, items, **settings).tocoo()
         own, other = items[cells.row], cells.col
         places = (own, other) if self.rows == "src" else (other, own)
