@@ -123,14 +123,15 @@ class LightGCN:
         n_layers = self.config.n_layers
         scaling = Scaling(with_held_out=self.includes_validation)
         layers = [rounds.checkpoints.items(number)["items"]]
-        kernel = partial(first_layers, scaling=scaling)
-        with shipping(self.spark, {"V": layers[0]}) as shared:
-            sums = item_sums(run_on_shards(graph, kernel, shared, scaling.names, first_users))
-        layers += [sums["layer_1"], sums["layer_2"]][:n_layers]
+        if n_layers:
+            kernel = partial(first_layers, scaling=scaling)
+            with shipping(self.spark, {"V": layers[0]}) as shared:
+                sums = item_sums(run_on_shards(graph, kernel, shared, scaling.names, first_users))
+            layers += [sums["layer_1"], sums["layer_2"]][:n_layers]
         while len(layers) <= n_layers:
             layers.append(gram(graph, layers[-2], scaling))
-        below = np.asarray(sum(layers[:-1]))
-        is_cosine = self.config.similarity == "cosine"
+        below = sum(layers[:-1], start=np.zeros_like(layers[0]))
+        is_cosine = (self.config.score or self.config.similarity) == "cosine"
         of_users = partial(final_users, scaling=scaling, n_layers=n_layers, is_cosine=is_cosine)
         items = (below + layers[-1]) / (n_layers + 1)
         items = of_unit_length(items) if is_cosine else items
@@ -176,11 +177,14 @@ def plan_of(config: TrainConfig, n_shards: int) -> EpochPlan:
             loss=config.loss,
             similarity=config.similarity,
             temperature=config.temperature,
+            power=config.negative_power,
             weight_decay=config.weight_decay,
             clip_norm=config.clip_norm,
         ),
+        score=config.score or config.similarity,
         negatives=config.negatives,
         n_negatives=config.n_negatives,
+        corrects_draws=config.corrects_draws,
         n_candidates=config.n_candidates,
         dropout=config.dropout,
         precision=config.precision,
