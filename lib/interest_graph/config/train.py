@@ -80,6 +80,7 @@ class TrainConfig(Section):
     learning_rate: PositiveFloat = 0.005
     weight_decay: NonNegativeFloat = 1e-4
     seed: NonNegativeInt = 42
+    deterministic: bool = False  # the same bits in each run on a GPU too, slower; on a CPU always
     worker_mb: PositiveInt = 4096  # a model that would need more in one worker refuses to start
     validation: ValidationConfig = ValidationConfig()
     spectral: SpectralConfig = SpectralConfig()

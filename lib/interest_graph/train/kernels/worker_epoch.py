@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from interest_graph.arrays import Arrays
-from interest_graph.device import device_of_shard, keep_freed_memory
+from interest_graph.device import (
+    device_of_shard,
+    keep_freed_memory,
+    naming_shard_out_of_memory,
+    repeatable,
+)
 from interest_graph.train.kernels.lightgcn import (
     ShardModel,
     array,
@@ -56,7 +61,7 @@ class EpochPlan:
     corrects for how often a pool item is drawn; n_candidates: drawn for each pair, BPR takes the
     one that scores highest as the negative; dropout: share of the edges that a pass drops from
     propagation; precision: of float32 matrix products, as torch.set_float32_matmul_precision names
-    it (below highest, a GPU multiplies in TF32).
+    it (below highest, a GPU multiplies in TF32); deterministic: the same result on a GPU too.
     """
 
     n_layers: int
@@ -75,6 +80,7 @@ class EpochPlan:
     n_candidates: int = 1
     dropout: float = 0.0
     precision: str = "highest"
+    deterministic: bool = False
     number: int = 0
 
     @property
@@ -122,10 +128,11 @@ def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: EpochPlan
     started = time.monotonic()
     keep_freed_memory()
     R = normalised(shard, shared)
-    model = load_shard(R, shard, shared, device_of_shard(shard_id))
-    ndcg_sum, n_users = _measure(model, shard, plan)
-    with _matmul_precision(plan.precision):
-        loss = _train(model, shard, shared, shard_id, plan)
+    with naming_shard_out_of_memory(shard_id):
+        model = load_shard(R, shard, shared, device_of_shard(shard_id))
+        ndcg_sum, n_users = _measure(model, shard, plan)
+        with _matmul_precision(plan.precision):
+            loss = _train(model, shard, shared, shard_id, plan)
     delta = array(model.items) - shared["items"]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     report = np.array([loss, time.monotonic() - started, memory, ndcg_sum, n_users])
@@ -166,7 +173,7 @@ def _train(
     )
     losses = _Losses(model.items.device)
     for _ in range(plan.n_passes):
-        with model.edge_dropout(plan.dropout, sampler.generator):
+        with repeatable(plan.deterministic), model.edge_dropout(plan.dropout, sampler.generator):
             for batch in sampler.batches(plan.drawing):
                 losses.add(model.step(batch, plan.objective, plan.learning_rate))
                 if losses.are_not_finite():

@@ -188,6 +188,7 @@ def plan_of(config: TrainConfig, n_shards: int) -> EpochPlan:
         n_candidates=config.n_candidates,
         dropout=config.dropout,
         precision=config.precision,
+        deterministic=config.deterministic,
     )
 
 
