@@ -9,7 +9,7 @@ import pytest
 import torch
 from pyspark import TaskContext
 
-from interest_graph.device import naming_shard_out_of_memory, repeatable, task_device
+from interest_graph.device import naming_out_of_memory, repeatable, task_device
 from interest_graph.errors import EnvironmentProblem, TrainingError
 
 UUID = "GPU-8f6c2a3e-1b2d-4c5e-9f00-0123456789ab"
@@ -84,7 +84,7 @@ def test_a_gpu_that_torch_does_not_find_is_named(assigned, address, name):
 
 def test_a_gpu_without_memory_left_names_the_shard_and_what_helps():
     with pytest.raises(TrainingError, match=r"^shard 3: .*memory.*train\.n_shards") as raised:
-        with naming_shard_out_of_memory(3):
+        with naming_out_of_memory(3):
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     assert raised.value.shard_id == 3

@@ -80,20 +80,23 @@ def _require_cuda(device: str, address: str) -> None:
 
 
 @contextmanager
-def naming_shard_out_of_memory(shard_id: int) -> Iterator[None]:
+def naming_out_of_memory(shard_id: int | None = None) -> Iterator[None]:
     """In the block, a GPU that runs out of memory is a TrainingError with the shard and the GPU."""
     import torch
 
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise TrainingError(f"{_out_of_memory()}: {_HINT}", shard_id) from error
+        hint = _WHOLE_GRAPH_HINT if shard_id is None else _SHARD_HINT
+        raise TrainingError(f"{_out_of_memory()}: {hint} {_SHARING_HINT}", shard_id) from error
 
 
-_HINT = (
+_SHARD_HINT = (
     "raise train.n_shards, or lower train.worker_mb (with n_shards null), train.batch_size or "
-    "train.n_negatives, or let fewer tasks share a GPU (spark.task.resource.gpu.amount)"
+    "train.n_negatives,"
 )
+_WHOLE_GRAPH_HINT = "choose a model that needs less memory,"
+_SHARING_HINT = "or let fewer tasks share a GPU (spark.task.resource.gpu.amount)"
 
 
 def _out_of_memory() -> str:

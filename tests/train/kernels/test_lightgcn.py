@@ -13,7 +13,7 @@ from torch_geometric.nn import LightGCN
 from interest_graph.train.kernels.lightgcn import first_state, load_shard
 from interest_graph.train.kernels.losses import Objective
 from interest_graph.train.kernels.negative_sampling import Sampler, generator_of
-from interest_graph.train.kernels.sparse import normalised
+from interest_graph.train.kernels.sparse import gram_product, normalised
 from interest_graph.train.kernels.worker_epoch import (
     EpochPlan,
     report_of,
@@ -207,6 +207,16 @@ def test_dropout_keeps_the_expected_propagation_and_ends_with_the_pass(matrix):
     assert share == pytest.approx(0.4, abs=0.02)
     torch.testing.assert_close(torch.stack(dropped).mean(dim=0), whole, atol=0.1, rtol=0)
     torch.testing.assert_close(model.R.to_dense(), whole)
+
+
+def test_a_products_device_does_not_change_it(matrix):
+    R = normalised(as_shard(matrix), {"degrees": np.asarray(matrix.sum(axis=0)).ravel()})
+    Y = np.random.default_rng(0).normal(size=(N_ITEMS, 3)).astype(np.float32)
+
+    on_cpu, on_device = (gram_product(R, Y, device) for device in ("cpu", "cpu:0"))
+
+    np.testing.assert_allclose(on_cpu, R.toarray().T @ (R.toarray() @ Y), atol=1e-6)
+    np.testing.assert_allclose(on_device, on_cpu, atol=1e-6)
 
 
 def test_without_layers_it_is_matrix_factorisation(matrix):

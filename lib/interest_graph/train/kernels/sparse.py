@@ -93,6 +93,17 @@ def both_ways(matrix: csr_matrix, device: str) -> tuple[torch.Tensor, torch.Tens
     return to_torch(matrix, device), to_torch(matrix.T.tocsr(), device)
 
 
+def gram_product(R: csr_matrix, Y: np.ndarray, device: str) -> np.ndarray:
+    """R' (R Y), float32[items, d], on the device; R: users x items, Y: float32[items, d]."""
+    if device == "cpu":  # SciPy needs no transposed copy, which one product would not pay for
+        return np.asarray(R.T @ (R @ Y))
+    import torch
+
+    there, back = both_ways(R, device)
+    values = torch.from_numpy(np.array(Y, dtype=np.float32)).to(device)
+    return np.asarray((back @ (there @ values)).cpu().numpy())
+
+
 def with_edges(matrix: torch.Tensor, kept: torch.Tensor, scale: float) -> torch.Tensor:
     """The torch CSR matrix with only its entries where `kept` bool[entries], times `scale`."""
     import torch

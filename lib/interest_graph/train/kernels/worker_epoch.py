@@ -16,7 +16,7 @@ from interest_graph.arrays import Arrays
 from interest_graph.device import (
     device_of_shard,
     keep_freed_memory,
-    naming_shard_out_of_memory,
+    naming_out_of_memory,
     repeatable,
 )
 from interest_graph.train.kernels.lightgcn import (
@@ -128,7 +128,7 @@ def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: EpochPlan
     started = time.monotonic()
     keep_freed_memory()
     R = normalised(shard, shared)
-    with naming_shard_out_of_memory(shard_id):
+    with naming_out_of_memory(shard_id):
         model = load_shard(R, shard, shared, device_of_shard(shard_id))
         ndcg_sum, n_users = _measure(model, shard, plan)
         with _matmul_precision(plan.precision):
