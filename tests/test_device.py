@@ -83,9 +83,9 @@ def test_a_gpu_that_torch_does_not_find_is_named(assigned, address, name):
 
 
 def test_a_gpu_without_memory_left_names_the_shard_and_what_helps():
-    with pytest.raises(TrainingError, match=r"^shard 3: .*memory.*train\.n_shards") as raised:
-        with naming_out_of_memory(3):
-            raise torch.OutOfMemoryError("CUDA out of memory")
+    words = r"^shard 3: .*memory.*train\.n_shards"
+    with pytest.raises(TrainingError, match=words) as raised, naming_out_of_memory(3):
+        raise torch.OutOfMemoryError("CUDA out of memory")
 
     assert raised.value.shard_id == 3
 

@@ -56,7 +56,7 @@ def _number_of(address: str) -> int:
     visible = os.environ.get(_VISIBLE, "").split(",")
     if address in visible:
         return visible.index(address)
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         raise EnvironmentProblem(
             f"Spark assigned the GPU {address} to the task, but this worker has started CUDA on "
             f"{os.environ.get(_VISIBLE) or 'all GPUs'}: use executors with one GPU each, or a "

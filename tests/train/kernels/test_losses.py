@@ -78,7 +78,7 @@ def test_gradients_through_the_similarity_match_automatic_differentiation(vector
 
 
 def assert_gradients(gradients, expected, U, V, N, owners):
-    """Those of U count by user: equal vectors of one user's pairs share what comes from the pool."""
+    """Those of U count by user: what comes from the pool is given to a user's first pair."""
     expected.backward()
     torch.testing.assert_close(gradients.loss, expected.detach())
     torch.testing.assert_close(gradients.positives, V.grad)

@@ -103,7 +103,8 @@ def first_vectors(spark, folder, n_shards, number=1):
     from interest_graph.arrays import load_arrays
     from interest_graph.train.distributed.array_codec import unpack
 
-    rows = spark.read.parquet(f"{folder}/round-{number:05}/shards").where("name = 'users'").toPandas()
+    stored = spark.read.parquet(f"{folder}/round-{number:05}/shards")
+    rows = stored.where("name = 'users'").toPandas()
     table = pa.Table.from_pandas(rows, preserve_index=False)
     by_shard = {shard: arrays["users"] for _, shard, arrays in unpack(table.to_batches())}
     stored = (

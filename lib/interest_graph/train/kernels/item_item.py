@@ -194,9 +194,7 @@ def _kept_cells(
     """A sparse matrix of the cells [rows, k] that are not zero; columns ascending within a row."""
     is_weight = kept != 0
     starts = np.concatenate([[0], np.cumsum(np.count_nonzero(is_weight, axis=1))])
-    return sparse.csr_matrix(
-        (kept[is_weight], columns[is_weight], starts), (len(kept), n_columns)
-    )
+    return sparse.csr_matrix((kept[is_weight], columns[is_weight], starts), (len(kept), n_columns))
 
 
 def _regressions(

@@ -99,10 +99,11 @@ _ORDER = 4  # of the Runge-Kutta step
 def sharpened(X: _Array, product: Callable[[_Array], _Array], time: float) -> _Array:
     """Solve dX/dt = -P X from X for `time`, in one Runge-Kutta step of order 4; float32[items, n].
 
-    X: a NumPy array or a torch tensor, and so is the result. product: X -> P X, called four times. P averages scores over similar items; the equation undoes
-    part of that, most along P's leading eigenvectors, which nearly all items share. Choi et al.,
-    "Blurring-Sharpening Process Models for Collaborative Filtering" (BSPM), SIGIR 2023, solve it in
-    the same way. As P is linear, the step is the first five terms of the series of exp(-time P) X.
+    X: a NumPy array or a torch tensor, and so is the result. product: X -> P X, called four times.
+    P averages scores over similar items; the equation undoes part of that, most along P's leading
+    eigenvectors, which nearly all items share. Choi et al., "Blurring-Sharpening Process Models for
+    Collaborative Filtering" (BSPM), SIGIR 2023, solve it in the same way. As P is linear, the step
+    is the first five terms of the series of exp(-time P) X.
     """
     if time == 0:
         return X

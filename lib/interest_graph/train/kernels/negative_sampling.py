@@ -125,11 +125,12 @@ class Sampler:
         """Items drawn with repeats, whoever has them; int64[size]."""
         import torch
 
-        options = {"generator": self.generator, "device": self.device}
+        drawn = torch.empty(size, dtype=torch.int64, device=self.device)
         if self._cumulated is None:
-            return torch.randint(self.n_items, (size,), **options)
+            return drawn.random_(self.n_items, generator=self.generator)
         # Inverse transform sampling; torch.multinomial allows 2^24 items at most.
-        uniform = torch.rand(size, dtype=torch.float64, **options) * self._cumulated[-1]
+        uniform = torch.empty(size, dtype=torch.float64, device=self.device)
+        uniform.uniform_(generator=self.generator).mul_(self._cumulated[-1])
         return torch.searchsorted(self._cumulated, uniform).clamp_max_(self.n_items - 1)
 
     def seen(self, users: torch.Tensor, pool: torch.Tensor, n_edges: int) -> torch.Tensor:
@@ -237,9 +238,7 @@ class Distinct:
     each id.
     """
 
-    def __init__(
-        self, batch: torch.Tensor, ids: torch.Tensor, n_ids: int, n_batches: int
-    ) -> None:
+    def __init__(self, batch: torch.Tensor, ids: torch.Tensor, n_ids: int, n_batches: int) -> None:
         import torch
 
         keys, self.owners, self.counts = torch.unique(

@@ -109,9 +109,7 @@ def ndcg_sum(
     return float(total)
 
 
-def _cells(
-    matrix: sparse.csr_matrix, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _cells(matrix: sparse.csr_matrix, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     import torch
 
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
@@ -121,4 +119,5 @@ def _cells(
 
 def _keys(matrix: sparse.csr_matrix, device: torch.device) -> torch.Tensor:
     rows, columns = _cells(matrix, device)
-    return rows * matrix.shape[1] + columns
+    n_items: int = matrix.shape[1]
+    return rows * n_items + columns
