@@ -118,7 +118,7 @@ def test_draws_do_not_depend_on_how_many_batches_are_drawn_at_a_time(monkeypatch
     drawing = Drawing(batch_size=8, pool_size=6, of_batch=True)
     whole = list(sampler_of(matrix).batches(drawing))
 
-    monkeypatch.setattr("interest_graph.train.kernels.negative_sampling._DRAWS_AT_A_TIME", 20)
+    monkeypatch.setattr("interest_graph.train.kernels.negative_sampling.DRAWS_AT_A_TIME", 20)
     parts = list(sampler_of(matrix).batches(drawing))
 
     assert drawing.batches_at_a_time == 2

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _TRIES = 20  # draws of a negative before the user's lacking items are listed instead
 # Numbers drawn at a time: what one draw needs in memory does not grow with the shard.
-_DRAWS_AT_A_TIME = 2**21
+DRAWS_AT_A_TIME = 2**20
 
 # Between uniform (0) and proportional to popularity (1): Mikolov et al., NeurIPS 2013.
 POPULARITY_EXPONENT = 0.75
@@ -45,7 +45,7 @@ class Drawing:
     def batches_at_a_time(self) -> int:
         """Mini-batches whose numbers are drawn together."""
         widest = max(self.batch_size * self.n_candidates, self.pool_size or 0)
-        return max(1, _DRAWS_AT_A_TIME // widest)
+        return max(1, DRAWS_AT_A_TIME // widest)
 
 
 class Sampler:

@@ -25,7 +25,7 @@ from interest_graph.train.kernels.losses import Objective
 from interest_graph.train.kernels.ranking import of_unit_length
 from interest_graph.train.kernels.sparse import SYMMETRIC, Scaling, normalised
 from interest_graph.train.kernels.worker_epoch import EpochPlan
-from interest_graph.train.sharding.memory_model import training_costs
+from interest_graph.train.sharding.memory_model import Costs, training_costs
 from interest_graph.train.sharding.partition import partition
 from interest_graph.train.sharding.report import partition_frame, report_partition
 from interest_graph.train.tuning.validation import LOG_COLUMNS
@@ -66,12 +66,7 @@ class LightGCN:
         or for a loss that is not finite.
         """
         config = self.config
-        costs = training_costs(
-            config.dimension,
-            config.n_layers,
-            n_candidates=config.n_candidates,
-            batch_size=config.batch_size,
-        )
+        costs = costs_of(config)
         graph = partition(edges, validation, config, costs)
         try:
             report = report_partition(graph, costs)
@@ -160,6 +155,19 @@ def _log_round(number: int, progress: Progress, *, listener: Listener) -> None:
         metric_before=metric_before,
     )
     listener(number, loss, metric_before)
+
+
+def costs_of(config: TrainConfig) -> Costs:
+    """What a worker needs in memory to train a shard with these settings."""
+    has_pool = config.loss != "bpr"
+    pool_size = config.batch_size if config.negatives == "in_batch" else config.n_negatives
+    return training_costs(
+        config.dimension,
+        config.n_layers,
+        n_candidates=1 if has_pool else config.n_candidates,
+        batch_size=config.batch_size,
+        pool_size=pool_size if has_pool else 0,
+    )
 
 
 def plan_of(config: TrainConfig, n_shards: int) -> EpochPlan:
