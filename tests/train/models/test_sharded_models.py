@@ -128,11 +128,11 @@ def test_cosine_gives_vectors_of_length_one_that_find_the_groups(spark, matrix, 
 
 def test_without_layers_vectors_are_the_trained_ones_and_find_the_groups(spark, matrix, tmp_path):
     changes = {"n_layers": 0, "loss": "bsl", "negatives": "in_batch", "similarity": "cosine"}
-    scores = {"score": "dot", "temperature": 0.3, "start": "random", "max_rounds": 20}
+    scores = {"score": "dot", "temperature": 0.3, "start": "random", "learning_rate": 0.05}
 
-    fitted = fit(LightGCN, spark, matrix, tmp_path, patience=20, **changes, **scores)
+    fitted = fit(LightGCN, spark, matrix, tmp_path, passes_per_round=8, **changes, **scores)
 
-    users, items = first_vectors(spark, tmp_path, n_shards=2, number=20)
+    users, items = first_vectors(spark, tmp_path, n_shards=2, number=4)
     np.testing.assert_allclose(matrix_of(fitted.user_vectors), users, atol=1e-6)
     np.testing.assert_allclose(matrix_of(fitted.item_vectors), items, atol=1e-6)
     assert share_of_own_group(fitted, matrix) > 0.95
