@@ -8,6 +8,7 @@ import torch
 from scipy import sparse
 from sklearn.metrics import ndcg_score
 
+from interest_graph.largest import largest_columns
 from interest_graph.train.kernels import ranking
 from interest_graph.train.kernels.ranking import (
     mean_ndcg,
@@ -51,6 +52,17 @@ def test_ndcg_on_the_device_equals_that_in_numpy(monkeypatch, k):
     expected = mean_ndcg(lambda rows: U[rows] @ V.T, seen, held_out, n_held_out, users, k)
     assert 0 < ours < len(users)
     assert ours == pytest.approx(expected * len(users), rel=1e-9)
+
+
+def test_a_gpu_would_choose_the_same_of_equal_scores():
+    values = np.random.default_rng(1).integers(4, size=(30, 90)).astype(np.float32)
+    values[values == 0] = -np.inf
+    values[3, 5:60] = np.nan
+
+    by_sorting = ranking._best_by_sorting(torch.from_numpy(values), 40)
+
+    np.testing.assert_array_equal(by_sorting, largest_columns(values, 40))
+    np.testing.assert_array_equal(ranking.best_columns(torch.from_numpy(values), 40), by_sorting)
 
 
 def test_seen_items_are_not_ranked_and_unknown_ones_count_as_misses():

@@ -19,6 +19,7 @@ from interest_graph.device import keep_freed_memory, naming_out_of_memory, task_
 from interest_graph.errors import TrainingError
 from interest_graph.largest import largest_columns, mark_largest
 from interest_graph.train.kernels.krylov import sharpened
+from interest_graph.train.kernels.ranking import best_columns
 from interest_graph.train.kernels.sparse import to_torch
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _sharpened_on_device(
         columns = sharpened(down @ (up @ columns), lambda X: down @ (up @ X), time)
         columns[own] = 0.0
         rows = columns.T.contiguous()
-        best = rows.abs().topk(min(keep, n_items), dim=1).indices.sort(dim=1).values
+        best = best_columns(rows.abs(), keep).sort(dim=1).values
         yield _kept_cells(best.cpu().numpy(), rows.gather(1, best).cpu().numpy(), n_items)
 
 

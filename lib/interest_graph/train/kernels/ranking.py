@@ -19,7 +19,7 @@ Codes = npt.NDArray[np.int64]
 
 _USERS_PER_BLOCK = 256
 # A block's scores on a GPU: enough users to keep it busy, whatever the number of items.
-_SCORES_PER_BLOCK = 2**27
+_SCORES_PER_BLOCK = 2**25
 
 
 def of_unit_length(vectors: np.ndarray) -> np.ndarray:
@@ -86,7 +86,7 @@ def ndcg_sum(
     """Sum of NDCG@k over all users when all unseen items are ranked by <u, v>, on U's device.
 
     U: float32[n_users, d], V: float32[n_items, d]; seen, held_out: [n_users, n_items]. The same as
-    `mean_ndcg` times n_users, but for items with equal scores, whose order is not defined.
+    `mean_ndcg` times n_users.
     """
     import torch
 
@@ -102,11 +102,28 @@ def ndcg_sum(
         scores = U[start : start + size] @ V.T
         block = slice(bounds[start], bounds[min(start + size, len(U))])
         scores[rows[block] - start, columns[block]] = -torch.inf
-        best = scores.topk(k, dim=1).indices
+        best = best_columns(scores, k)
         users = torch.arange(start, start + len(scores), device=U.device)[:, None]
         hits = torch.isin(users * n_items + best, relevant).double()
         total += (hits @ discounts / ideal[start : start + size]).sum()
     return float(total)
+
+
+def best_columns(values: torch.Tensor, k: int) -> torch.Tensor:
+    """`largest_columns` of a float32[rows, columns] tensor, on its device: int64[rows, k]."""
+    import torch
+
+    if values.device.type == "cpu":
+        return torch.from_numpy(largest_columns(values.numpy(), k).astype(np.int64))
+    return _best_by_sorting(values, k)
+
+
+def _best_by_sorting(values: torch.Tensor, k: int) -> torch.Tensor:
+    """A GPU sorts fast, and a stable sort keeps the smaller of columns with equal values first."""
+    import torch
+
+    finite = values.nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf)
+    return finite.sort(dim=1, descending=True, stable=True).indices[:, :k]
 
 
 def _cells(matrix: sparse.csr_matrix, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
