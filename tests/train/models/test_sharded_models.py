@@ -135,7 +135,7 @@ def test_without_layers_vectors_are_the_trained_ones_and_find_the_groups(spark, 
     users, items = first_vectors(spark, tmp_path, n_shards=2, number=4)
     np.testing.assert_allclose(matrix_of(fitted.user_vectors), users, atol=1e-6)
     np.testing.assert_allclose(matrix_of(fitted.item_vectors), items, atol=1e-6)
-    assert share_of_own_group(fitted, matrix) > 0.95
+    assert share_of_own_group(fitted, matrix) > 0.9  # chance: a third
 
 
 def test_log_has_a_row_a_round_and_shard(learnt):
