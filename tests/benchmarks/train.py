@@ -1,6 +1,6 @@
 """Accuracy and time of a model on a folder in LightGCN's format, all items ranked.
 
-    python tests/benchmarks/train.py --data FOLDER [--model NAME] [--settings NAME] [--shards N] [--als]
+    python tests/benchmarks/train.py --data FOLDER [--model NAME] [--settings NAME] [--shards N]
 
 FOLDER holds train.txt.gz and test.txt.gz: `user item item ...` a line. Some of the train pairs (5%)
 decide when training stops and which settings are taken, unless they are published ones; test pairs
