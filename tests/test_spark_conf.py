@@ -106,6 +106,34 @@ def test_discovery_script_lists_what_the_driver_lists(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == {"name": "gpu", "addresses": ["0", "1"]}
 
 
+def test_discovery_script_lists_the_parts_of_split_gpus(tmp_path: Path) -> None:
+    listed = "GPU 0: H100 (UUID: GPU-1)\\n  MIG 1g.10gb Device 0: (UUID: MIG-2)\\n"
+    listed += "  MIG 1g.10gb Device 1: (UUID: MIG-3)\\n"
+    executable(tmp_path / "nvidia-smi", f"[[ $1 == -L ]] && printf '{listed}'")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    done = subprocess.run(
+        [FOLDER / "find-gpus.sh"], capture_output=True, check=True, env=environment
+    )
+
+    assert json.loads(done.stdout) == {"name": "gpu", "addresses": ["MIG-2", "MIG-3"]}
+
+
+@pytest.mark.parametrize("place", ["standalone", "yarn", "kubernetes"])
+def test_gpus_on_top_of_a_cluster_keep_its_safety(tmp_path: Path, place: str) -> None:
+    both = tmp_path / "both.conf"
+    both.write_text("".join((FOLDER / f"{name}.conf").read_text() for name in (place, "gpu")))
+
+    settings = read_properties(both)
+
+    assert settings["spark.authenticate"] == "true"
+    assert settings["spark.network.crypto.enabled"] == "true"
+    cores, share = (
+        settings[f"spark.{key}"] for key in ("executor.cores", "task.resource.gpu.amount")
+    )
+    assert int(cores) * float(share) == 1.0
+
+
 GPU_JOB = """
 import sys
 from pyspark import SparkConf, TaskContext
@@ -139,6 +167,7 @@ def test_tasks_and_shards_get_the_gpu_that_the_script_finds(tmp_path: Path) -> N
     settings = read_properties(FOLDER / "gpu.conf") | {
         "spark.executor.resource.gpu.discoveryScript": str(script),
         "spark.ui.enabled": "false",
+        "spark.executor.cores": "1",  # as many as the cluster of this test has
         "spark.sql.shuffle.partitions": "2",
         "spark.executor.memory": "512m",
         "spark.executor.memoryOverhead": "384m",

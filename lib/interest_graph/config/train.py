@@ -57,20 +57,24 @@ class TrainConfig(Section):
     n_shards: PositiveInt | None = 2  # null: as many as keep worker_mb, 2 at least
     sharding: Literal["hash", "community"] = "hash"  # community: a shard's users share items
     dimension: PositiveInt = 64  # length of an embedding
-    n_layers: PositiveInt = 3  # graph convolutions
+    n_layers: NonNegativeInt = 3  # graph convolutions; 0: plain matrix factorisation
     start: Literal["spectral", "random"] = "spectral"  # of LightGCN's vectors
     start_scale: PositiveFloat = 0.3  # root mean square of the first vectors
     max_rounds: PositiveInt = 40
     passes_per_round: PositiveInt = 2  # times that a shard sees its edges between two exchanges
     patience: PositiveInt = 5  # rounds without a better validation metric before training stops
     batch_size: PositiveInt = 2048  # user-item pairs a step
-    loss: Literal["bpr", "softmax"] = "bpr"  # one negative a pair, or a pool for the batch
-    negatives: Literal["uniform", "popularity", "in_batch"] = "uniform"  # how they are drawn
-    n_negatives: PositiveInt = 512  # softmax: size of the pool
+    loss: Literal["bpr", "softmax", "bsl"] = "bpr"  # one negative a pair, or a pool for the batch
+    # how they are drawn; in_batch: softmax, bsl: the batch's own items, bpr: by their degree
+    negatives: Literal["uniform", "popularity", "in_batch"] = "uniform"
+    n_negatives: PositiveInt = 512  # softmax, bsl: draws of the pool
+    corrects_draws: bool = True  # softmax: items that are drawn more often count less
+    negative_power: PositiveFloat = 1.0  # bsl: of the negatives' sum; 1: plain softmax loss
     n_candidates: PositiveInt = 1  # bpr: drawn for a pair; the one that scores highest counts
     similarity: Literal["dot", "cosine"] = "dot"  # LightGCN's score; cosine: no item by its length
-    temperature: PositiveFloat = 1.0  # softmax: lower stresses the hardest negatives
-    # softmax: of float32 products; medium takes bfloat16 inside, where the processor has it
+    score: Literal["dot", "cosine"] | None = None  # of the final vectors; null: as similarity
+    temperature: PositiveFloat = 1.0  # softmax, bsl: lower stresses the hardest negatives
+    # softmax, bsl: of float32 products; medium takes bfloat16 inside, where the processor has it
     precision: Literal["highest", "high", "medium"] = "highest"
     schedule: Literal["constant", "cosine"] = "constant"  # of the learning rate, by round
     dropout: float = Field(default=0.0, ge=0, lt=1)  # share of the edges that a pass leaves out
@@ -78,6 +82,7 @@ class TrainConfig(Section):
     learning_rate: PositiveFloat = 0.005
     weight_decay: NonNegativeFloat = 1e-4
     seed: NonNegativeInt = 42
+    deterministic: bool = False  # the same bits in each run on a GPU too, slower; on a CPU always
     worker_mb: PositiveInt = 4096  # a model that would need more in one worker refuses to start
     validation: ValidationConfig = ValidationConfig()
     spectral: SpectralConfig = SpectralConfig()

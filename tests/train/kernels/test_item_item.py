@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from interest_graph.errors import TrainingError
+from interest_graph.train.kernels import item_item
 from interest_graph.train.kernels.item_item import (
     strongest,
     cosine_neighbours,
@@ -120,6 +122,32 @@ def test_local_ease_solves_the_ridge_regression_on_the_nearest(ratings):
     expected = np.linalg.solve(gram, scaled[:, nearest].T @ scaled[:, item])
     assert set(np.flatnonzero(weights[item])) == set(nearest)
     np.testing.assert_allclose(weights[item, nearest], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("keep", [600, 20])
+def test_a_devices_tiles_hold_what_the_cpus_do(ratings, monkeypatch, keep):
+    """The code for a GPU, run on a torch device of another name."""
+    R = sparse.csr_matrix(ratings)
+    settings = {"keep": keep, "user": 1.0, "src": 0.5, "dst": 0.5, "sharpening": 2.5}
+    expected = graph_filter(R, ALL, **settings).toarray()
+
+    monkeypatch.setattr(item_item, "task_device", lambda: "cpu:0")
+    monkeypatch.setattr(item_item, "_ENTRIES_PER_TILE", 600 * 7)
+    weights = graph_filter(R, ALL, **settings).toarray()
+
+    assert np.count_nonzero(weights) == np.count_nonzero(expected) > 0
+    np.testing.assert_allclose(weights, expected, atol=1e-6)
+
+
+def test_a_devices_inverse_is_the_cpus(ratings, monkeypatch):
+    R, settings = sparse.csr_matrix(ratings), {"keep": 600, "l2": 5.0, "item_exponent": 0.0}
+    expected = ease(R, ALL, **settings).toarray()
+
+    monkeypatch.setattr(item_item, "task_device", lambda: "cpu:0")
+
+    np.testing.assert_allclose(ease(R, ALL, **settings).toarray(), expected, atol=1e-6)
+    with pytest.raises(TrainingError, match=r"not positive definite; raise train\.ease\.l2"):
+        ease(R, ALL, keep=600, l2=-50.0, item_exponent=0.0)
 
 
 def test_parts_of_the_items_make_up_the_whole(ratings):

@@ -12,11 +12,10 @@ from torch_geometric.nn import LightGCN
 
 from interest_graph.train.kernels.lightgcn import first_state, load_shard
 from interest_graph.train.kernels.losses import Objective
-from interest_graph.train.kernels.negative_sampling import Sampler, slices
-from interest_graph.train.kernels.sparse import normalised
+from interest_graph.train.kernels.negative_sampling import Sampler, generator_of
+from interest_graph.train.kernels.sparse import gram_product, normalised
 from interest_graph.train.kernels.worker_epoch import (
     EpochPlan,
-    _batches,
     report_of,
     start_shard,
     train_shard,
@@ -91,14 +90,10 @@ def train_with_pyg(matrix, users, items, n_rounds):
     model.embedding.weight.data = torch.from_numpy(np.concatenate([users, items]))
     optimiser = torch.optim.Adam(model.parameters(), lr=PLAN.learning_rate)
     for number in range(1, n_rounds + 1):
-        rng = np.random.default_rng((PLAN.seed, number, 0))
+        sampler = sampler_of(matrix, seed=(PLAN.seed, number, 0))
         for _ in range(PLAN.n_passes):
-            sampler = Sampler(matrix.indptr.astype(np.int64), matrix.indices, N_ITEMS)
-            users, positives = sampler.edges(rng)
-            drawn = (users, positives, sampler.negatives(users, rng))
-            for part in slices(len(users), PLAN.batch_size):
-                u, i, j = (torch.from_numpy(ids[part]) for ids in drawn)
-                i, j = i + N_USERS, j + N_USERS
+            for batch in sampler.batches(PLAN.drawing):
+                u, i, j = batch.users, batch.positives + N_USERS, batch.negatives + N_USERS
                 labels = torch.stack([torch.cat([u, u]), torch.cat([i, j])])
                 positive, negative = model(edges, labels, weights).chunk(2)
                 ids = torch.cat([u, i, j])
@@ -132,10 +127,14 @@ def test_after_an_exchange_every_shard_sees_the_whole_graph(matrix):
 
 
 @pytest.mark.parametrize("similarity", ["dot", "cosine"])
-@pytest.mark.parametrize(("loss", "n_candidates"), [("bpr", 1), ("bpr", 4), ("softmax", 1)])
+@pytest.mark.parametrize(
+    ("loss", "n_candidates"), [("bpr", 1), ("bpr", 4), ("softmax", 1), ("bsl", 1)]
+)
 def test_gradients_match_finite_differences(matrix, loss, n_candidates, similarity):
     model, batch = small_model(matrix, loss, n_candidates)
-    objective = Objective(loss=loss, similarity=similarity, temperature=0.7, weight_decay=0.1)
+    objective = Objective(
+        loss=loss, similarity=similarity, temperature=0.7, power=0.9, weight_decay=0.1
+    )
 
     _, dU, dV = model.gradients(batch, objective)
 
@@ -155,8 +154,11 @@ def small_model(matrix, loss, n_candidates=1):
     model = load_shard(R, first_state(users, N_ITEMS, 3), {"items": items, "totals": others}, "cpu")
     drawing = {"n_negatives": 9, "n_candidates": n_candidates, "batch_size": 64}
     plan = replace(PLAN, objective=Objective(loss=loss), **drawing)
-    sampler = Sampler(matrix.indptr.astype(np.int64), matrix.indices, N_ITEMS)
-    return model, next(_batches(sampler, plan, rng, torch.device("cpu")))
+    return model, next(sampler_of(matrix).batches(plan.drawing))
+
+
+def sampler_of(matrix, seed=4):
+    return Sampler(matrix.indptr.astype(np.int64), matrix.indices, N_ITEMS, seed=seed)
 
 
 def slope_at(model, batch, objective, parameter, cell, width=1e-2):
@@ -193,11 +195,11 @@ def test_clipping_bounds_the_norm_and_keeps_the_direction(matrix):
 def test_dropout_keeps_the_expected_propagation_and_ends_with_the_pass(matrix):
     model, _ = small_model(matrix, "bpr")
     whole = model.R.to_dense()
-    rng = np.random.default_rng(0)
+    generator = generator_of(0, "cpu")
 
     dropped = []
     for _ in range(300):
-        with model.edge_dropout(0.4, rng):
+        with model.edge_dropout(0.4, generator):
             dropped.append(model.R.to_dense())
             torch.testing.assert_close(model.R_t.to_dense(), dropped[-1].T)
 
@@ -205,6 +207,50 @@ def test_dropout_keeps_the_expected_propagation_and_ends_with_the_pass(matrix):
     assert share == pytest.approx(0.4, abs=0.02)
     torch.testing.assert_close(torch.stack(dropped).mean(dim=0), whole, atol=0.1, rtol=0)
     torch.testing.assert_close(model.R.to_dense(), whole)
+
+
+def test_a_products_device_does_not_change_it(matrix):
+    R = normalised(as_shard(matrix), {"degrees": np.asarray(matrix.sum(axis=0)).ravel()})
+    Y = np.random.default_rng(0).normal(size=(N_ITEMS, 3)).astype(np.float32)
+
+    on_cpu, on_device = (gram_product(R, Y, device) for device in ("cpu", "cpu:0"))
+
+    np.testing.assert_allclose(on_cpu, R.toarray().T @ (R.toarray() @ Y), atol=1e-6)
+    np.testing.assert_allclose(on_device, on_cpu, atol=1e-6)
+
+
+def test_without_layers_it_is_matrix_factorisation(matrix):
+    model, batch = small_model(matrix, "bpr")
+    objective = Objective(weight_decay=0.1)
+    model.remainders = model.remainders[:0]
+
+    loss, dU, dV = model.gradients(batch, objective)
+
+    U, V = (x.clone().requires_grad_() for x in (model.users, model.items))
+    u, i, j = U[batch.users], V[batch.positives], V[batch.negatives]
+    squares = sum(x.square().sum() for x in (u, i, j)) / len(u)
+    expected = -torch.nn.functional.logsigmoid((u * (i - j)).sum(1)).mean() + 0.1 * squares
+    expected.backward()
+    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(dU, U.grad)
+    torch.testing.assert_close(dV, V.grad)
+
+
+@pytest.mark.parametrize("changes", [{}, {"n_layers": 0}, {"dropout": 0.3}, {"n_candidates": 3}])
+def test_a_retried_task_returns_what_the_first_one_did(matrix, changes):
+    plan = replace(PLAN, number=1, **changes)
+    degrees = np.asarray(matrix.sum(axis=0, dtype=np.float64)).ravel()
+    shared = {"items": np.ones((N_ITEMS, DIMENSION), np.float32), "degrees": degrees}
+    shard = as_shard(matrix)
+    state = start_shard(0, shard, shared, plan=plan)
+    shared["totals"] = state["own"]
+
+    first, again = (train_shard(0, {**shard, **state}, shared, plan=plan) for _ in range(2))
+
+    assert len(first["own"]) == plan.n_layers * N_ITEMS
+    assert np.abs(first["delta"]).max() > 0
+    for name in (*state, "delta"):
+        np.testing.assert_array_equal(first[name], again[name])
 
 
 def test_a_diverging_shard_reports_its_loss_instead_of_training_on(matrix):

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+import torch
 from scipy import sparse
 from sklearn.metrics import ndcg_score
 
-from interest_graph.train.kernels.ranking import mean_ndcg, of_unit_length, sample_users
+from interest_graph.largest import largest_columns
+from interest_graph.train.kernels import ranking
+from interest_graph.train.kernels.ranking import (
+    mean_ndcg,
+    ndcg_sum,
+    of_unit_length,
+    sample_users,
+)
 
 
 def test_mean_ndcg_agrees_with_scikit_learn():
@@ -26,6 +35,34 @@ def test_mean_ndcg_agrees_with_scikit_learn():
     )
 
     assert abs(ours - ndcg_score(relevant, scores, k=10)) < 1e-6
+
+
+@pytest.mark.parametrize("k", [1, 7, 40])
+def test_ndcg_on_the_device_equals_that_in_numpy(monkeypatch, k):
+    monkeypatch.setattr(ranking, "_USERS_PER_BLOCK", 16)
+    rng = np.random.default_rng(4)
+    U, V = (rng.normal(size=(n, 5)).astype(np.float32) for n in (50, 30))
+    draws = rng.random((50, 30))
+    held_out, seen = sparse.csr_matrix(draws < 0.1), sparse.csr_matrix(draws > 0.7)
+    n_held_out = np.diff(held_out.indptr)
+    users = np.flatnonzero(n_held_out)
+
+    ours = ndcg_sum(*map(torch.from_numpy, (U[users], V)), seen[users], held_out[users], k)
+
+    expected = mean_ndcg(lambda rows: U[rows] @ V.T, seen, held_out, n_held_out, users, k)
+    assert 0 < ours < len(users)
+    assert ours == pytest.approx(expected * len(users), rel=1e-9)
+
+
+def test_a_gpu_would_choose_the_same_of_equal_scores():
+    values = np.random.default_rng(1).integers(4, size=(30, 90)).astype(np.float32)
+    values[values == 0] = -np.inf
+    values[3, 5:60] = np.nan
+
+    by_sorting = ranking._best_by_sorting(torch.from_numpy(values), 40)
+
+    np.testing.assert_array_equal(by_sorting, largest_columns(values, 40))
+    np.testing.assert_array_equal(ranking.best_columns(torch.from_numpy(values), 40), by_sorting)
 
 
 def test_seen_items_are_not_ranked_and_unknown_ones_count_as_misses():

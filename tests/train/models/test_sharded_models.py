@@ -96,14 +96,15 @@ def test_final_vectors_are_one_exact_propagation(spark, matrix, tmp_path):
     np.testing.assert_allclose(matrix_of(fitted.item_vectors), mean_items, atol=1e-5)
 
 
-def first_vectors(spark, folder, n_shards):
-    """Layer 0 after round 1, from the checkpoint, in the order of the ids."""
+def first_vectors(spark, folder, n_shards, number=1):
+    """Layer 0 after a round, from the checkpoint, in the order of the ids."""
     import pyarrow as pa
 
     from interest_graph.arrays import load_arrays
     from interest_graph.train.distributed.array_codec import unpack
 
-    rows = spark.read.parquet(f"{folder}/round-00001/shards").where("name = 'users'").toPandas()
+    stored = spark.read.parquet(f"{folder}/round-{number:05}/shards")
+    rows = stored.where("name = 'users'").toPandas()
     table = pa.Table.from_pandas(rows, preserve_index=False)
     by_shard = {shard: arrays["users"] for _, shard, arrays in unpack(table.to_batches())}
     stored = (
@@ -112,7 +113,7 @@ def first_vectors(spark, folder, n_shards):
     users = np.empty((N_USERS, by_shard[0].shape[1]), np.float32)
     for shard in range(n_shards):
         users[stored["shard_id"] == shard] = by_shard[shard]
-    return users, load_arrays(folder / "round-00001" / "items.safetensors")["items"]
+    return users, load_arrays(folder / f"round-{number:05}" / "items.safetensors")["items"]
 
 
 def test_cosine_gives_vectors_of_length_one_that_find_the_groups(spark, matrix, tmp_path):
@@ -123,6 +124,18 @@ def test_cosine_gives_vectors_of_length_one_that_find_the_groups(spark, matrix, 
     for vectors in (fitted.user_vectors, fitted.item_vectors):
         np.testing.assert_allclose(np.linalg.norm(matrix_of(vectors), axis=1), 1, atol=1e-5)
     assert share_of_own_group(fitted, matrix) > 0.95
+
+
+def test_without_layers_vectors_are_the_trained_ones_and_find_the_groups(spark, matrix, tmp_path):
+    changes = {"n_layers": 0, "loss": "bsl", "negatives": "in_batch", "similarity": "cosine"}
+    scores = {"score": "dot", "temperature": 0.3, "start": "random", "learning_rate": 0.05}
+
+    fitted = fit(LightGCN, spark, matrix, tmp_path, passes_per_round=8, **changes, **scores)
+
+    users, items = first_vectors(spark, tmp_path, n_shards=2, number=4)
+    np.testing.assert_allclose(matrix_of(fitted.user_vectors), users, atol=1e-6)
+    np.testing.assert_allclose(matrix_of(fitted.item_vectors), items, atol=1e-6)
+    assert share_of_own_group(fitted, matrix) > 0.9  # chance: a third
 
 
 def test_log_has_a_row_a_round_and_shard(learnt):

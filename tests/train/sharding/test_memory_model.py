@@ -28,13 +28,27 @@ def test_memory_grows_with_each_part():
     assert product_costs(64).worker_mb(10**6, 100, 10**6) < COSTS.worker_mb(10**6, 100, 10**6)
 
 
-def test_candidates_take_memory_by_edge_and_by_step():
+def test_candidates_take_memory_by_step_and_not_by_edge():
     one = training_costs(64, 3, batch_size=8192)
     many = training_costs(64, 3, n_candidates=16, batch_size=8192)
 
-    step_mb = 15 * 8192 * 64 * 4 / 2**20
-    assert many.worker_mb(10, 0, 20) == pytest.approx(one.worker_mb(10, 0, 20) + step_mb)
-    assert many.edge > one.edge + 15 * 8 * 4
+    vectors_mb = 15 * 8192 * 64 * 4 / 2**20
+    assert many.worker_mb(10, 0, 20) > one.worker_mb(10, 0, 20) + vectors_mb
+    assert many.edge == one.edge
+
+
+def test_a_pool_takes_memory_by_users_and_items_of_a_mini_batch():
+    small, large = (training_costs(64, 1, batch_size=2048, pool_size=n) for n in (512, 2048))
+
+    scores_mb = 2048 * 1536 * 4 / 2**20
+    assert large.worker_mb(10, 0, 20) > small.worker_mb(10, 0, 20) + 3 * scores_mb
+
+
+def test_fewer_layers_take_less_memory_and_none_is_possible():
+    costs = [training_costs(64, n_layers).item for n_layers in (0, 1, 3)]
+
+    assert costs == sorted(set(costs))
+    assert costs[0] > 64 * 4 * 8
 
 
 @pytest.mark.parametrize("budget_mb", [850, 950, 4096])
@@ -52,7 +66,7 @@ def test_shards_of_that_number_keep_the_budget_and_fewer_do_not(budget_mb):
 
 
 def test_there_are_never_more_shards_than_users():
-    assert shards_needed(size(n_users=3, n_edges=9_000_000, most_edges=3_000_000), COSTS, 950) == 3
+    assert shards_needed(size(n_users=3, n_edges=9_000_000, most_edges=3_000_000), COSTS, 1150) == 3
 
 
 @pytest.mark.parametrize("changes", [{"n_items": 10**6}, {"most_edges": 10**7}])

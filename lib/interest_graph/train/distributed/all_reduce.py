@@ -16,9 +16,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, Shipped, shipping, unpack_texts
+from interest_graph.device import device_of_shard, naming_out_of_memory
 from interest_graph.train.distributed.array_codec import PACKED_COLUMNS, pack, unpack
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
-from interest_graph.train.kernels.sparse import SYMMETRIC, Scaling, normalised
+from interest_graph.train.kernels.sparse import (
+    SYMMETRIC,
+    Scaling,
+    gram_product,
+    normalised,
+)
 
 USER_COLUMNS = "key STRING, vector ARRAY<FLOAT>, shard_id INT, n_edges BIGINT"
 
@@ -141,9 +147,10 @@ def _loaded(shipped: tuple[Shipped, ...]) -> Arrays:
     return {name: array for part in shipped for name, array in part.load().items()}
 
 
-def _gram_of_shard(_: int, shard: Arrays, shared: Arrays, *, scaling: Scaling) -> Arrays:
+def _gram_of_shard(shard_id: int, shard: Arrays, shared: Arrays, *, scaling: Scaling) -> Arrays:
     R = normalised(shard, shared, scaling)
-    return {"sum": R.T @ (R @ shared["Y"])}
+    with naming_out_of_memory(shard_id):
+        return {"sum": gram_product(R, shared["Y"], device_of_shard(shard_id))}
 
 
 def as_lists(vectors: np.ndarray) -> pa.ListArray:

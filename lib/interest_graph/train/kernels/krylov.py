@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+_Array = TypeVar("_Array", np.ndarray, "torch.Tensor")
 
 # A column that keeps less than this share of its length outside the basis depends on it, and what
 # is left is rounding error.
@@ -90,20 +96,19 @@ def _with_fixed_signs(vectors: np.ndarray) -> np.ndarray:
 _ORDER = 4  # of the Runge-Kutta step
 
 
-def sharpened(
-    X: np.ndarray, product: Callable[[np.ndarray], np.ndarray], time: float
-) -> np.ndarray:
+def sharpened(X: _Array, product: Callable[[_Array], _Array], time: float) -> _Array:
     """Solve dX/dt = -P X from X for `time`, in one Runge-Kutta step of order 4; float32[items, n].
 
-    product: X -> P X, called four times. P averages scores over similar items; the equation undoes
-    part of that, most along P's leading eigenvectors, which nearly all items share. Choi et al.,
-    "Blurring-Sharpening Process Models for Collaborative Filtering" (BSPM), SIGIR 2023, solve it in
-    the same way. As P is linear, the step is the first five terms of the series of exp(-time P) X.
+    X: a NumPy array or a torch tensor, and so is the result. product: X -> P X, called four times.
+    P averages scores over similar items; the equation undoes part of that, most along P's leading
+    eigenvectors, which nearly all items share. Choi et al., "Blurring-Sharpening Process Models for
+    Collaborative Filtering" (BSPM), SIGIR 2023, solve it in the same way. As P is linear, the step
+    is the first five terms of the series of exp(-time P) X.
     """
     if time == 0:
         return X
-    term, total = X, X.copy()
+    term, total = X, X * 1  # a copy, also of a torch tensor
     for order in range(1, _ORDER + 1):
-        term = product(term) * np.float32(-time / order)
+        term = product(term) * (-time / order)
         total += term
     return total

@@ -5,6 +5,7 @@ SIGIR 2020. Layer 0, U_0 and V_0, holds the parameters. Layer k+1 of the shard's
 that of all items R^_s' U_k + H_{k+1}. H is the sum of the other shards' R^' U_k as of the last
 exchange, a constant within a round (historical embeddings as in Fey et al., "GNNAutoScale", ICML
 2021, here per item and not per neighbourhood). With one shard H is 0 and training is full-graph.
+Without layers the model is plain matrix factorisation: scores are those of the parameters.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 
 from interest_graph.arrays import Arrays
 from interest_graph.train.kernels.losses import Batch, Objective, with_hardest
-from interest_graph.train.kernels.sparse import as_scipy, both_ways
+from interest_graph.train.kernels.sparse import both_ways, with_edges
 
 if TYPE_CHECKING:
     import torch
@@ -36,16 +37,33 @@ class Adam:
     """
 
     def __init__(self, mean: torch.Tensor, square: torch.Tensor, n_steps: int) -> None:
+        import torch
+
         self.mean, self.square, self.n_steps = mean, square, n_steps
+        self._steps = torch.tensor(float(n_steps), device=mean.device)  # counted by adam()
 
     def step(self, value: torch.Tensor, gradient: torch.Tensor, learning_rate: float) -> None:
         """Update `value` and the moments in place."""
+        from torch.optim.adam import adam
+
+        # Fused reads and writes each array once: a quarter of the time of the formula in parts.
+        adam(
+            [value],
+            [gradient],
+            [self.mean],
+            [self.square],
+            [],
+            [self._steps],
+            fused=True,
+            amsgrad=False,
+            beta1=_BETA_1,
+            beta2=_BETA_2,
+            lr=learning_rate,
+            weight_decay=0.0,
+            eps=_EPSILON,
+            maximize=False,
+        )
         self.n_steps += 1
-        self.mean.lerp_(gradient, 1 - _BETA_1)
-        self.square.mul_(_BETA_2).addcmul_(gradient, gradient, value=1 - _BETA_2)
-        scale = (1 - _BETA_2**self.n_steps) ** 0.5
-        spread = self.square.sqrt().div_(scale).add_(_EPSILON)
-        value.addcdiv_(self.mean, spread, value=-learning_rate / (1 - _BETA_1**self.n_steps))
 
 
 @dataclass
@@ -75,13 +93,12 @@ class ShardModel:
         import torch
 
         U, V = self.users, self.items
-        sum_U, sum_V = U.clone(), V.clone()
+        sum_U, sum_V = U, V
         for remainder in self.remainders:
             # addmm is 4 times faster here than a product and then a sum.
             U, V = self.R @ V, torch.addmm(remainder, self.R_t, U)
-            sum_U += U
-            sum_V += V
-        return sum_U.div_(self.n_layers + 1), sum_V.div_(self.n_layers + 1)
+            sum_U, sum_V = sum_U + U, sum_V + V
+        return sum_U / (self.n_layers + 1), sum_V / (self.n_layers + 1)
 
     def own_parts(self) -> list[torch.Tensor]:
         """The shard's terms R^_s' U_k of the items' layers k+1 = 1, 2 ...; each [items, d]."""
@@ -109,17 +126,21 @@ class ShardModel:
         return dU, dV
 
     @contextmanager
-    def edge_dropout(self, share: float, rng: np.random.Generator) -> Iterator[None]:
+    def edge_dropout(self, share: float, generator: torch.Generator) -> Iterator[None]:
         """In the block, drop each edge with probability `share`, divide the rest by 1 - share.
 
         Wu et al., "Self-supervised graph learning for recommendation", SIGIR 2021 (edge dropout).
         """
+        import torch
+
         R, R_t = self.R, self.R_t
-        if share > 0:
-            kept = as_scipy(R)
-            kept.data *= (rng.random(kept.nnz) >= share) / (1 - share)
-            kept.eliminate_zeros()
-            self.R, self.R_t = both_ways(kept, str(self.users.device))
+        if share > 0 and self.n_layers:
+            n_edges = len(R.values())
+            kept = torch.rand(n_edges, generator=generator, device=generator.device) >= share
+            # R_t has the edges of R in the order of their items, and within an item of their users.
+            by_item = torch.argsort(R.col_indices(), stable=True)
+            self.R = with_edges(R, kept, 1 / (1 - share))
+            self.R_t = with_edges(R_t, kept[by_item], 1 / (1 - share))
         try:
             yield
         finally:
@@ -184,7 +205,8 @@ def load_shard(R: csr_matrix, state: Arrays, shared: Arrays, device: str) -> Sha
     n_steps. shared: items float32[items, d]; totals, `own` summed over all shards.
     """
     n_items, dimension = shared["items"].shape
-    remainders = (shared["totals"] - state["own"]).reshape(-1, n_items, dimension)
+    n_layers = len(state["own"]) // n_items
+    remainders = (shared["totals"] - state["own"]).reshape(n_layers, n_items, dimension)
     R_there, R_back = both_ways(R, device)
     model = ShardModel(
         R=R_there,
@@ -205,9 +227,10 @@ def load_shard(R: csr_matrix, state: Arrays, shared: Arrays, device: str) -> Sha
 
 def dump_shard(model: ShardModel) -> Arrays:
     """The model's state after a round, with the names and shapes that `load_shard` reads."""
+    no_layer = np.empty((0, model.items.shape[1]), dtype=np.float32)
     return {
         "users": array(model.users),
-        "own": np.concatenate([array(part) for part in model.own_parts()]),
+        "own": np.concatenate([no_layer, *(array(part) for part in model.own_parts())]),
         "user_mean": array(model.user_optimiser.mean),
         "user_square": array(model.user_optimiser.square),
         "item_mean": array(model.item_optimiser.mean),

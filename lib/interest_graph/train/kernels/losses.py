@@ -27,13 +27,13 @@ class Pool:
 
     firsts: int64[M], the position in the batch of a pair of each distinct user; owners: int64[B],
     the number (below M) of each pair's user; seen: bool[M, N], true where the user has the item;
-    log_odds: float32[N], log of the expected number of times that the item is drawn.
+    log_weights: float32[N], log of the number of times that the item counts, added to its logit.
     """
 
     firsts: torch.Tensor
     owners: torch.Tensor
     seen: torch.Tensor
-    log_odds: torch.Tensor
+    log_weights: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,23 @@ class LossGradients:
 class Objective:
     """What training minimises: a loss on scores of user-item pairs, and a penalty on their vectors.
 
-    loss: bpr or softmax; similarity: dot or cosine, the score of a pair; temperature: divides the
-    scores (softmax); weight_decay: factor of the squared vectors that `ShardModel.gradients` adds;
-    clip_norm: largest norm of the gradient of all parameters, None for no limit.
+    loss: bpr, softmax or bsl; similarity: dot or cosine, the score of a pair; temperature: divides
+    the scores (softmax, bsl); power: exponent of the negatives' sum (bsl); weight_decay: factor of
+    the squared vectors that `ShardModel.gradients` adds; clip_norm: largest norm of the gradient of
+    all parameters, None for no limit.
     """
 
     loss: str = "bpr"
     similarity: str = "dot"
     temperature: float = 1.0
+    power: float = 1.0
     weight_decay: float = 0.0
     clip_norm: float | None = None
+
+    @property
+    def wants_pool(self) -> bool:
+        """Whether a mini-batch shares a pool of negatives, instead of one a pair."""
+        return self.loss in ("softmax", "bsl")
 
     def gradients(
         self, U: torch.Tensor, V: torch.Tensor, N: torch.Tensor, batch: Batch
@@ -100,6 +107,8 @@ class Objective:
     ) -> LossGradients:
         if self.loss == "softmax":
             return sampled_softmax(U, V, N, batch.pool, self.temperature)
+        if self.loss == "bsl":
+            return bilateral_softmax(U, V, N, batch.pool, self.temperature, self.power)
         return personalised_ranking(U, V, N)
 
 
@@ -152,24 +161,76 @@ def sampled_softmax(
 ) -> LossGradients:
     """Cross-entropy of the positive among itself and the pool's items that the user lacks; mean.
 
-    logit = <u, n> / temperature - log_odds of a pool item: subtracting log_odds corrects for how
-    often it is drawn, so that the pool stands for all items (Bengio & Senecal, 2008; Yi et al.,
-    RecSys 2019). The positive's probability is sigmoid(its logit - log-sum-exp of its user's pool);
-    that sum is computed once a user, however many pairs of the batch are the user's.
+    logit = <u, n> / temperature + log_weights of a pool item: those may correct for how often it is
+    drawn, so that the pool stands for all items (Bengio & Senecal, 2008; Yi et al., RecSys 2019).
+    The positive's probability is sigmoid(its logit - log-sum-exp of its user's pool); that sum is
+    computed once a user, however many pairs of the batch are the user's.
     U, V: float32[B, d]; N: float32[N, d]. Raises ValueError without a pool.
     """
     import torch
 
-    if pool is None:
-        raise ValueError("softmax compares with a pool of items, not with one item a pair")
-    distinct = U[pool.firsts]
-    logits = torch.addmm(-pool.log_odds, distinct, N.T, alpha=1 / temperature)
-    logits = logits.masked_fill_(pool.seen, _MASKED_LOGIT)
-    log_sums = logits.logsumexp(dim=1)
-    margin = (U * V).sum(dim=1) / temperature - log_sums[pool.owners]
+    scores = _PoolScores(U, N, pool, temperature)
+    margin = (U * V).sum(dim=1) / temperature - scores.log_sums[scores.pool.owners]
     loss = -torch.nn.functional.logsigmoid(margin).mean()
-    by_score = -torch.sigmoid(-margin) / (len(U) * temperature)
-    by_log_sum = torch.zeros_like(log_sums).index_add_(0, pool.owners, -by_score)
-    by_pool_score = logits.sub_(log_sums[:, None]).exp_().mul_(by_log_sum[:, None])
-    by_user = (by_score[:, None] * V).index_add_(0, pool.firsts, by_pool_score @ N)
-    return LossGradients(loss, by_user, by_score[:, None] * U, by_pool_score.T @ distinct)
+    by_score = -torch.sigmoid(-margin) / len(U)
+    return scores.gradients(loss, U, V, by_score, -by_score)
+
+
+def bilateral_softmax(
+    U: torch.Tensor,
+    V: torch.Tensor,
+    N: torch.Tensor,
+    pool: Pool | None,
+    temperature: float,
+    power: float,
+) -> LossGradients:
+    """-mean log( exp(<u, v> / t) / (sum of exp(<u, n> / t) over the pool) ** power ).
+
+    Wu et al., "BSL: Understanding and Improving Softmax Loss for Recommendation", ICDE 2024, whose
+    tau_1 / tau_2 is the power; 1 is plain softmax loss without the positive in the sum. A pair of a
+    user who has the whole pool counts nothing. Arguments as in `sampled_softmax`.
+    """
+    scores = _PoolScores(U, N, pool, temperature)
+    of_pairs = scores.log_sums[scores.pool.owners]
+    counts = (of_pairs > _MASKED_LOGIT / 2).to(U.dtype)
+    terms = power * of_pairs - (U * V).sum(dim=1) / temperature
+    share = counts / len(U)
+    return scores.gradients((share * terms).sum(), U, V, -share, power * share)
+
+
+class _PoolScores:
+    """Logits of the distinct users of a mini-batch and its pool, and their log-sum-exp by user."""
+
+    def __init__(
+        self, U: torch.Tensor, N: torch.Tensor, pool: Pool | None, temperature: float
+    ) -> None:
+        import torch
+
+        if pool is None:
+            raise ValueError("this loss compares with a pool of items, not with one item a pair")
+        self.pool, self.N, self.temperature = pool, N, temperature
+        self.distinct = U[pool.firsts]
+        logits = torch.addmm(pool.log_weights, self.distinct, N.T, alpha=1 / temperature)
+        self.logits = logits.masked_fill_(pool.seen, _MASKED_LOGIT)
+        self.log_sums = self.logits.logsumexp(dim=1)
+
+    def gradients(
+        self,
+        loss: torch.Tensor,
+        U: torch.Tensor,
+        V: torch.Tensor,
+        by_logit: torch.Tensor,
+        by_log_sum: torch.Tensor,
+    ) -> LossGradients:
+        """Gradients of the vectors, from those of each pair's positive logit and log-sum [B].
+
+        Overwrites the logits.
+        """
+        import torch
+
+        by_score, pool = by_logit[:, None] / self.temperature, self.pool
+        of_users = torch.zeros_like(self.log_sums)
+        of_users.index_add_(0, pool.owners, by_log_sum / self.temperature)
+        by_pool_score = self.logits.sub_(self.log_sums[:, None]).exp_().mul_(of_users[:, None])
+        by_user = (by_score * V).index_add_(0, pool.firsts, by_pool_score @ self.N)
+        return LossGradients(loss, by_user, by_score * U, by_pool_score.T @ self.distinct)

@@ -95,9 +95,22 @@ def both_ways(matrix: csr_matrix, device: str) -> tuple[torch.Tensor, torch.Tens
     return to_torch(matrix, device), to_torch(matrix.T.tocsr(), device)
 
 
-def as_scipy(matrix: torch.Tensor) -> csr_matrix:
-    """A copy of a torch CSR tensor as a SciPy CSR matrix."""
-    from scipy.sparse import csr_matrix
+def gram_product(R: csr_matrix, Y: np.ndarray, device: str) -> np.ndarray:
+    """R' (R Y), float32[items, d], on the device; R: users x items, Y: float32[items, d]."""
+    if device == "cpu":  # SciPy needs no transposed copy, which one product would not pay for
+        return np.asarray(R.T @ (R @ Y))
+    import torch
 
-    parts = (matrix.values(), matrix.col_indices(), matrix.crow_indices())
-    return csr_matrix(tuple(part.cpu().numpy().copy() for part in parts), tuple(matrix.shape))
+    there, back = both_ways(R, device)
+    values = torch.from_numpy(np.array(Y, dtype=np.float32)).to(device)
+    return np.asarray((back @ (there @ values)).cpu().numpy())
+
+
+def with_edges(matrix: torch.Tensor, kept: torch.Tensor, scale: float) -> torch.Tensor:
+    """The torch CSR matrix with only its entries where `kept` bool[entries], times `scale`."""
+    import torch
+
+    n_kept = torch.nn.functional.pad(kept.cumsum(0, dtype=torch.int32), (1, 0))
+    starts = n_kept[matrix.crow_indices().long()]
+    parts = (matrix.col_indices()[kept], matrix.values()[kept] * scale)
+    return torch.sparse_csr_tensor(starts, *parts, size=matrix.shape)

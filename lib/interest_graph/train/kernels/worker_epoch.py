@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from interest_graph.arrays import Arrays
-from interest_graph.device import device_of_shard, keep_freed_memory
+from interest_graph.device import (
+    device_of_shard,
+    keep_freed_memory,
+    naming_out_of_memory,
+    repeatable,
+)
 from interest_graph.train.kernels.lightgcn import (
     ShardModel,
     array,
@@ -21,9 +26,9 @@ from interest_graph.train.kernels.lightgcn import (
     first_state,
     load_shard,
 )
-from interest_graph.train.kernels.losses import Batch, Objective, Pool
-from interest_graph.train.kernels.negative_sampling import Sampler, chances_of, slices
-from interest_graph.train.kernels.ranking import mean_ndcg, of_unit_length, sample_users
+from interest_graph.train.kernels.losses import Objective
+from interest_graph.train.kernels.negative_sampling import Drawing, Sampler, chances_of
+from interest_graph.train.kernels.ranking import ndcg_sum, sample_users
 from interest_graph.train.kernels.sparse import csr, normalised
 
 if TYPE_CHECKING:
@@ -40,6 +45,8 @@ STATE_NAMES = (
     "n_steps",
 )
 
+# Reading a loss waits for the device; a diverging round ends after so many steps at most.
+_STEPS_PER_CHECK = 32
 _REPORT = ("loss", "seconds", "peak_memory_mb", "ndcg_sum", "n_validation_users")
 
 
@@ -49,10 +56,12 @@ class EpochPlan:
 
     number: the round, from 1; n_passes: passes over the shard's edges; start_scale: root mean
     square of the first vectors; validation_k, validation_users: NDCG@k is measured on at most so
-    many users a shard; negatives: uniform, popularity or in_batch; n_negatives: draws of softmax's
-    pool; n_candidates: drawn for each pair, BPR takes the one that scores highest as the negative;
-    dropout: share of the edges that a pass drops from propagation; precision: of float32 matrix
-    products, as torch.set_float32_matmul_precision names it.
+    many users a shard; score: dot or cosine, of the final vectors; negatives: uniform, popularity
+    or in_batch; n_negatives: draws of the pool of softmax and bsl; corrects_draws: whether softmax
+    corrects for how often a pool item is drawn; n_candidates: drawn for each pair, BPR takes the
+    one that scores highest as the negative; dropout: share of the edges that a pass drops from
+    propagation; precision: of float32 matrix products, as torch.set_float32_matmul_precision names
+    it (below highest, a GPU multiplies in TF32); deterministic: the same result on a GPU too.
     """
 
     n_layers: int
@@ -64,12 +73,27 @@ class EpochPlan:
     validation_k: int
     validation_users: int
     objective: Objective = field(default_factory=Objective)
+    score: str = "dot"
     negatives: str = "uniform"
     n_negatives: int = 1
+    corrects_draws: bool = True
     n_candidates: int = 1
     dropout: float = 0.0
     precision: str = "highest"
+    deterministic: bool = False
     number: int = 0
+
+    @property
+    def drawing(self) -> Drawing:
+        """How mini-batches and their negatives are drawn."""
+        has_pool = self.objective.wants_pool
+        return Drawing(
+            batch_size=self.batch_size,
+            n_candidates=1 if has_pool else self.n_candidates,
+            pool_size=self.n_negatives if has_pool else None,
+            of_batch=self.negatives == "in_batch",
+            corrects=self.corrects_draws and self.objective.loss == "softmax",
+        )
 
 
 def start_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: EpochPlan) -> Arrays:
@@ -104,10 +128,11 @@ def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: EpochPlan
     started = time.monotonic()
     keep_freed_memory()
     R = normalised(shard, shared)
-    model = load_shard(R, shard, shared, device_of_shard(shard_id))
-    ndcg_sum, n_users = _measure(model, shard, plan)
-    with _matmul_precision(plan.precision):
-        loss = _train(model, shard, shared, shard_id, plan)
+    with naming_out_of_memory(shard_id):
+        model = load_shard(R, shard, shared, device_of_shard(shard_id))
+        ndcg_sum, n_users = _measure(model, shard, plan)
+        with _matmul_precision(plan.precision):
+            loss = _train(model, shard, shared, shard_id, plan)
     delta = array(model.items) - shared["items"]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     report = np.array([loss, time.monotonic() - started, memory, ndcg_sum, n_users])
@@ -135,73 +160,61 @@ def _matmul_precision(precision: str) -> Iterator[None]:
 def _train(
     model: ShardModel, shard: Arrays, shared: Arrays, shard_id: int, plan: EpochPlan
 ) -> float:
-    """Train for plan.n_passes; returns the mean loss, or the first one that is not finite."""
-    rng = np.random.default_rng((plan.seed, plan.number, shard_id))
+    """Train for plan.n_passes; returns the mean loss, or one that is not finite at the first."""
+    seed = (plan.seed, plan.number, shard_id)
     chances = chances_of(plan.negatives, shared["degrees"])
-    sampler = Sampler(shard["indptr"], shard["items"], len(model.items), chances)
-    losses: list[float] = []
+    sampler = Sampler(
+        shard["indptr"],
+        shard["items"],
+        len(model.items),
+        chances,
+        seed=seed,
+        device=model.items.device,
+    )
+    losses = _Losses(model.items.device)
     for _ in range(plan.n_passes):
-        with model.edge_dropout(plan.dropout, rng):
-            for batch in _batches(sampler, plan, rng, model.items.device):
-                losses.append(model.step(batch, plan.objective, plan.learning_rate).item())
-                if not math.isfinite(losses[-1]):
-                    return losses[-1]
-    return float(np.mean(losses)) if losses else 0.0
+        with repeatable(plan.deterministic), model.edge_dropout(plan.dropout, sampler.generator):
+            for batch in sampler.batches(plan.drawing):
+                losses.add(model.step(batch, plan.objective, plan.learning_rate))
+                if losses.are_not_finite():
+                    return losses.mean()
+    return losses.mean()
 
 
-def _batches(
-    sampler: Sampler, plan: EpochPlan, rng: np.random.Generator, device: torch.device
-) -> Iterator[Batch]:
-    """Mini-batches of one pass over the shard's edges, each with its negatives."""
-    import torch
+class _Losses:
+    """Sum of the losses of a round's steps, kept on the device: reading it makes a step wait."""
 
-    users, positives = sampler.edges(rng)
-    wants_pool = plan.objective.loss == "softmax"
-    negatives = None if wants_pool else _candidates(sampler, users, plan.n_candidates, rng)
-    for part in slices(len(users), plan.batch_size):
-        if negatives is not None:
-            drawn, shared = negatives[part], None
-        else:
-            drawn, shared = _pool(sampler, users[part], plan.n_negatives, rng, device)
-        numbers = (users[part], positives[part], drawn)
-        ids, positive_ids, negative_ids = (torch.from_numpy(each).to(device) for each in numbers)
-        yield Batch(ids, positive_ids, negative_ids, shared)
+    def __init__(self, device: torch.device) -> None:
+        import torch
 
+        self.n, self.sum = 0, torch.zeros((), dtype=torch.float64, device=device)
 
-def _candidates(
-    sampler: Sampler, users: np.ndarray, n: int, rng: np.random.Generator
-) -> np.ndarray:
-    """n items that each user lacks: int64[len(users), n], or int64[len(users)] where n is 1."""
-    if n == 1:
-        return sampler.negatives(users, rng)
-    return sampler.negatives(np.repeat(users, n), rng).reshape(-1, n)
+    def add(self, loss: torch.Tensor) -> None:
+        """Add the loss of one step."""
+        self.sum += loss
+        self.n += 1
 
+    def are_not_finite(self) -> bool:
+        """Whether a loss so far was not finite; looks at every 32nd step alone."""
+        return self.n % _STEPS_PER_CHECK == 0 and not math.isfinite(self.sum.item())
 
-def _pool(
-    sampler: Sampler, users: np.ndarray, size: int, rng: np.random.Generator, device: torch.device
-) -> tuple[np.ndarray, Pool]:
-    """Items drawn for all pairs of a batch, int64[N], and how the pairs compare with them."""
-    import torch
-
-    drawn, log_odds = sampler.pool(size, rng)
-    distinct, firsts, owners = np.unique(users, return_index=True, return_inverse=True)
-    arrays = (firsts, owners, sampler.seen(distinct, drawn), log_odds.astype(np.float32))
-    return drawn, Pool(*[torch.from_numpy(array).to(device) for array in arrays])
+    def mean(self) -> float:
+        """Mean of the losses, 0 without any; not finite where one of them was not."""
+        return self.sum.item() / max(self.n, 1)
 
 
 def _measure(model: ShardModel, shard: Arrays, plan: EpochPlan) -> tuple[float, int]:
     """Sum of NDCG@k over a sample of the shard's users with held-out pairs, and their number."""
+    import torch
+
     n_held_out = np.diff(shard["held_indptr"])
     users = sample_users(n_held_out, at_most=plan.validation_users, seed=plan.seed)
     if not len(users):
         return 0.0, 0
-    final_users, final_items = model.propagate()
-    U, V = array(final_users), array(final_items)
-    if plan.objective.similarity == "cosine":
-        V = of_unit_length(V)  # a user's length does not change the order
+    U, V = model.propagate()
+    if plan.score == "cosine":
+        V = torch.nn.functional.normalize(V)  # a user's length does not change the order
     n_items = len(V)
-    seen, held_out = csr(shard, n_items), csr(shard, n_items, "held_")
-    mean = mean_ndcg(
-        lambda rows: U[rows] @ V.T, seen, held_out, n_held_out, users, plan.validation_k
-    )
-    return mean * len(users), len(users)
+    seen, held_out = csr(shard, n_items)[users], csr(shard, n_items, "held_")[users]
+    of_users = U[torch.from_numpy(users).to(U.device)]
+    return ndcg_sum(of_users, V, seen, held_out, plan.validation_k), len(users)

@@ -25,7 +25,7 @@ from interest_graph.train.kernels.losses import Objective
 from interest_graph.train.kernels.ranking import of_unit_length
 from interest_graph.train.kernels.sparse import SYMMETRIC, Scaling, normalised
 from interest_graph.train.kernels.worker_epoch import EpochPlan
-from interest_graph.train.sharding.memory_model import training_costs
+from interest_graph.train.sharding.memory_model import Costs, training_costs
 from interest_graph.train.sharding.partition import partition
 from interest_graph.train.sharding.report import partition_frame, report_partition
 from interest_graph.train.tuning.validation import LOG_COLUMNS
@@ -66,12 +66,7 @@ class LightGCN:
         or for a loss that is not finite.
         """
         config = self.config
-        costs = training_costs(
-            config.dimension,
-            config.n_layers,
-            n_candidates=config.n_candidates,
-            batch_size=config.batch_size,
-        )
+        costs = costs_of(config)
         graph = partition(edges, validation, config, costs)
         try:
             report = report_partition(graph, costs)
@@ -123,14 +118,15 @@ class LightGCN:
         n_layers = self.config.n_layers
         scaling = Scaling(with_held_out=self.includes_validation)
         layers = [rounds.checkpoints.items(number)["items"]]
-        kernel = partial(first_layers, scaling=scaling)
-        with shipping(self.spark, {"V": layers[0]}) as shared:
-            sums = item_sums(run_on_shards(graph, kernel, shared, scaling.names, first_users))
-        layers += [sums["layer_1"], sums["layer_2"]][:n_layers]
+        if n_layers:
+            kernel = partial(first_layers, scaling=scaling)
+            with shipping(self.spark, {"V": layers[0]}) as shared:
+                sums = item_sums(run_on_shards(graph, kernel, shared, scaling.names, first_users))
+            layers += [sums["layer_1"], sums["layer_2"]][:n_layers]
         while len(layers) <= n_layers:
             layers.append(gram(graph, layers[-2], scaling))
-        below = np.asarray(sum(layers[:-1]))
-        is_cosine = self.config.similarity == "cosine"
+        below = sum(layers[:-1], start=np.zeros_like(layers[0]))
+        is_cosine = (self.config.score or self.config.similarity) == "cosine"
         of_users = partial(final_users, scaling=scaling, n_layers=n_layers, is_cosine=is_cosine)
         items = (below + layers[-1]) / (n_layers + 1)
         items = of_unit_length(items) if is_cosine else items
@@ -161,6 +157,19 @@ def _log_round(number: int, progress: Progress, *, listener: Listener) -> None:
     listener(number, loss, metric_before)
 
 
+def costs_of(config: TrainConfig) -> Costs:
+    """What a worker needs in memory to train a shard with these settings."""
+    has_pool = config.loss != "bpr"
+    pool_size = config.batch_size if config.negatives == "in_batch" else config.n_negatives
+    return training_costs(
+        config.dimension,
+        config.n_layers,
+        n_candidates=1 if has_pool else config.n_candidates,
+        batch_size=config.batch_size,
+        pool_size=pool_size if has_pool else 0,
+    )
+
+
 def plan_of(config: TrainConfig, n_shards: int) -> EpochPlan:
     """The settings of a round; each of the n_shards measures its part of validation.users."""
     return EpochPlan(
@@ -176,14 +185,18 @@ def plan_of(config: TrainConfig, n_shards: int) -> EpochPlan:
             loss=config.loss,
             similarity=config.similarity,
             temperature=config.temperature,
+            power=config.negative_power,
             weight_decay=config.weight_decay,
             clip_norm=config.clip_norm,
         ),
+        score=config.score or config.similarity,
         negatives=config.negatives,
         n_negatives=config.n_negatives,
+        corrects_draws=config.corrects_draws,
         n_candidates=config.n_candidates,
         dropout=config.dropout,
         precision=config.precision,
+        deterministic=config.deterministic,
     )
 
 

@@ -9,13 +9,18 @@ import math
 from dataclasses import dataclass
 
 from interest_graph.errors import ConfigError
+from interest_graph.train.kernels.negative_sampling import DRAWS_AT_A_TIME
 
 # Peak of a Python worker on a tiny graph, measured: with torch, and with SciPy alone.
 _TORCH_WORKER_MB, _SCIPY_WORKER_MB = 750, 200
 # An edge: item number and weight, in the matrix and its transpose, received, scaled, on the device.
 _EDGE_BYTES = 40
-# A candidate: five int64 while it is drawn and looked up among the user's items.
-_CANDIDATE_BYTES = 40
+# An edge in training: five int64, to look negatives up among a user's items and to mix the edges.
+_SAMPLED_EDGE_BYTES = 40
+# A draw of a negative: five int64 while it is drawn and looked up.
+_DRAW_BYTES = 40
+# A cell of a mini-batch's users and its pool: three float32 and whether the user has the item.
+_POOL_CELL_BYTES = 13
 # A user id: as a Python string and in Arrow.
 _ID_BYTES = 200
 # Arrays [users, d] and [items, d] that exist at the same time.
@@ -57,19 +62,30 @@ class GraphSize:
 
 
 def training_costs(
-    dimension: int, n_layers: int, *, n_candidates: int = 1, batch_size: int = 0
+    dimension: int,
+    n_layers: int,
+    *,
+    n_candidates: int = 1,
+    batch_size: int = 0,
+    pool_size: int = 0,
 ) -> Costs:
     """Costs of training LightGCN: vectors of users and items, Adam's moments, gradients, layers.
 
-    dimension: of a vector. n_candidates: negatives drawn for each edge before a pass; the vectors
-    of those of one mini-batch (batch_size edges) are copied.
+    dimension: of a vector. n_candidates: negatives of each pair of a mini-batch (batch_size
+    edges), whose vectors are copied; pool_size: negatives that a mini-batch shares, 0 for none.
     """
     vector = 4 * dimension
+    n_drawn = DRAWS_AT_A_TIME if n_candidates > 1 or pool_size else 0
+    step_bytes = (
+        n_candidates * batch_size * vector
+        + max(n_drawn, n_candidates * batch_size) * _DRAW_BYTES
+        + batch_size * pool_size * _POOL_CELL_BYTES
+    )
     return Costs(
         user=_ID_BYTES + vector * _TRAINED_USER_ARRAYS,
-        edge=_EDGE_BYTES + _CANDIDATE_BYTES * (n_candidates - 1),
+        edge=_EDGE_BYTES + _SAMPLED_EDGE_BYTES,
         item=vector * (_TRAINED_ITEM_ARRAYS + 2 * n_layers),
-        idle_mb=_TORCH_WORKER_MB + n_candidates * batch_size * vector / 2**20,
+        idle_mb=_TORCH_WORKER_MB + step_bytes / 2**20,
     )
 
 
