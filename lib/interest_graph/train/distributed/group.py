@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+    from torch.distributed import Store
 
 _JOIN_TIME = timedelta(minutes=5)
 # A task may train far longer than another. One that dies closes its connections, which ends the
@@ -107,29 +108,30 @@ def joined(shard_ids: Sequence[int], device: str) -> Iterator[Group]:
 
     context = BarrierTaskContext.get()
     hosts = [info.address.rsplit(":", 1)[0] for info in context.getTaskInfos()]
-    rank = context.partitionId()
-    told = context.allGather(json.dumps([list(shard_ids), device]))
-    shards, devices = zip(*map(json.loads, told), strict=True)
-    ids = tuple(map(tuple, shards))
     if len(hosts) == 1:
-        yield Group(rank, ids, device)
+        yield Group(0, (tuple(shard_ids),), device)
         return
-    places = set(zip(hosts, devices, strict=True))
-    has_gpus = all(name != "cpu" for name in devices) and len(places) == len(hosts)
-    with _connected(context, hosts, rank, device if has_gpus else "cpu"):
-        yield Group(rank, ids, device if has_gpus else "cpu")
+    rank = context.partitionId()
+    listener = _listener(hosts[0]) if rank == 0 else None
+    port = listener.getsockname()[1] if listener else 0
+    # One exchange by Spark, whose tasks look for the answer once a second only.
+    told = context.allGather(json.dumps([list(shard_ids), device, port]))
+    shards, devices, ports = zip(*map(json.loads, told), strict=True)
+    has_gpus = "cpu" not in devices and len(set(zip(hosts, devices, strict=True))) == len(hosts)
+    place = device if has_gpus else "cpu"
+    with _connected(_store(hosts, ports[0], listener), hosts, rank, place):
+        yield Group(rank, tuple(map(tuple, shards)), place)
 
 
 @contextmanager
-def _connected(context: Any, hosts: list[str], rank: int, device: str) -> Iterator[None]:
-    """Connect this process with those of the other tasks; tasks meet at the first one's host."""
+def _connected(store: Store, hosts: list[str], rank: int, device: str) -> Iterator[None]:
+    """Connect this process with those of the other tasks, which meet at the store."""
     import torch
     import torch.distributed as dist
 
     _choose_interface(hosts[rank])
     if device != "cpu":
         torch.cuda.set_device(device)
-    store = _meeting_point(context, hosts, rank)
     dist.init_process_group(
         "gloo" if device == "cpu" else "nccl",
         store=store,
@@ -139,37 +141,32 @@ def _connected(context: Any, hosts: list[str], rank: int, device: str) -> Iterat
     )
     yield
     # Not after an error: the others would see the connections close before Spark hears of it.
-    context.barrier()
+    dist.barrier()
     dist.destroy_process_group()  # Spark gives the process to other tasks
 
 
-def _meeting_point(context: Any, hosts: list[str], rank: int) -> Any:
-    """A store of torch's at the first task, which listens at the address of its executor alone."""
+def _store(hosts: list[str], port: int, listener: socket.socket | None) -> Store:
+    """Where the tasks tell each other their addresses: at the first of them, which listens."""
     from torch.distributed import TCPStore
 
-    n = len(hosts)
-    if rank:
-        port = int(context.allGather("")[0])
-        return TCPStore(hosts[0], port, n, is_master=False, timeout=_JOIN_TIME)
-    with socket.socket(_family(hosts[0])) as listener:
-        listener.bind((hosts[0], 0))
-        listener.listen(n)
-        port = listener.getsockname()[1]
-        store = TCPStore(
-            hosts[0],
-            port,
-            n,
-            is_master=True,
-            timeout=_JOIN_TIME,
-            wait_for_workers=False,
-            master_listen_fd=listener.detach(),
-        )
-    context.allGather(str(port))
-    return store
+    return TCPStore(
+        hosts[0],
+        port,
+        len(hosts),
+        is_master=listener is not None,
+        timeout=_JOIN_TIME,
+        wait_for_workers=False,
+        master_listen_fd=listener.detach() if listener else None,
+    )
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
+def _listener(host: str) -> socket.socket:
+    """A socket at the address of the executor alone, where a TCPStore would listen at any."""
+    family = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.bind((host, 0))
+    listener.listen()
+    return listener
 
 
 def _choose_interface(host: str) -> None:
@@ -182,7 +179,5 @@ def _choose_interface(host: str) -> None:
     addresses = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
     for name, entries in psutil.net_if_addrs().items():
         if any(entry.address.split("%")[0] in addresses for entry in entries):
-            os.environ["GLOO_SOCKET_IFNAME"] = name
-            if name != "lo":
-                os.environ["NCCL_SOCKET_IFNAME"] = name
+            os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
             return

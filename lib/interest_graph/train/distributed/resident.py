@@ -125,23 +125,28 @@ def _work(
     shared = {name: values for part in shipped for name, values in part.load().items()}
     progress = Progress.from_json(json.loads(recorded))
     shards = _load(batches, shared, schedule.plan, make)
-    with joined([shard.shard_id for shard in shards], shards[0].device) as group:
-        segment = _Segment(group, schedule, shards, shared, progress)
+    ids = [shard.shard_id for shard in shards.values()]
+    with joined(ids, next(iter(shards.values())).device) as group:
+        segment = _Segment(group, schedule, list(shards.values()), shared, progress)
         segment.run(seconds)
-    yield from segment.rows()
+    yield from segment.rows(list(shards))
 
 
 def _load(
     batches: Iterable[pa.RecordBatch], shared: Arrays, plan: EpochPlan, make: MakeShard
-) -> list[KeptShard]:
-    """The task's shards in the order of their ids, as after the last round or before the first."""
-    shards = []
-    for _, shard_id, shard in unpack(batches):
+) -> dict[int, KeptShard]:
+    """The task's shards by shard_key, as after the last round or before the first.
+
+    They are in the order of their ids.
+    """
+    shards = {}
+    for shard_key, shard_id, shard in unpack(batches):
         if "totals" in shared:
-            shards.append(make(shard_id, shard, shared))
+            shards[shard_key] = make(shard_id, shard, shared)
         else:
             first = start_shard(shard_id, shard, shared, plan=plan)
-            shards.append(make(shard_id, {**shard, **first}, {**shared, "totals": first["own"]}))
+            nothing = {**shared, "totals": first["own"]}
+            shards[shard_key] = make(shard_id, {**shard, **first}, nothing)
     return shards
 
 
@@ -178,16 +183,20 @@ class _Segment:
                 return
             is_late = self._train(plan, started, ends)
 
-    def rows(self) -> Iterator[pa.RecordBatch]:
-        """ROUND_COLUMNS of this task; those that `outcome` reads come from the first task."""
+    def rows(self, keys: list[int]) -> Iterator[pa.RecordBatch]:
+        """ROUND_COLUMNS of this task; those that `outcome` reads come from the first task.
+
+        keys: the shards' shard_key.
+        """
         last = self._progress.last
         is_new = not self._diverged and (last > self._first or not self._is_stored)
         best = self._best if self._best.get("round") == self._progress.best != last else {}
-        for place, shard in enumerate(self._shards):
+        for place, (key, shard) in enumerate(zip(keys, self._shards, strict=True)):
             if is_new:
-                yield from _rows(last, shard.shard_id, shard.state())
+                yield from _rows(last, key, shard.shard_id, shard.state())
             if best:
-                yield from _rows(best["round"], shard.shard_id, {"users": best["users"][place]})
+                users = {"users": best["users"][place]}
+                yield from _rows(best["round"], key, shard.shard_id, users)
         if self._group.rank:
             return
         told = [json.dumps(asdict(self._progress)), json.dumps(self._diverged)]
@@ -195,9 +204,9 @@ class _Segment:
         if is_new and self._totals is not None:
             totals = self._totals.reshape(-1, self._items.shape[1])
             whole |= {"items": array(self._items), "totals": array(totals)}
-        yield from _rows(last, _WHOLE, whole)
+        yield from _rows(last, 0, _WHOLE, whole)
         if best:
-            yield from _rows(best["round"], _WHOLE, {"items": best["items"]})
+            yield from _rows(best["round"], 0, _WHOLE, {"items": best["items"]})
 
     def _measure(self, plan: EpochPlan) -> None:
         """Measure the last round; of the best one so far keep the parameters."""
@@ -219,7 +228,7 @@ class _Segment:
             shard.train(plan)
         is_late = float(time.monotonic() >= ends)
         rows = self._group.gathered([[*shard.log(), is_late] for shard in self._shards])
-        reports = [report_of(np.array(row[:-1])) for row in rows]
+        reports = [_report(row[:-1]) for row in rows]
         if not is_finite(reports):
             self._diverged = reports
             return True
@@ -240,10 +249,14 @@ class _Segment:
 
     def _reports(self) -> Reports:
         rows = self._group.gathered([shard.log().tolist() for shard in self._shards])
-        return [report_of(np.array(row)) for row in rows]
+        return [_report(row) for row in rows]
 
 
-def _rows(number: int, shard_id: int, arrays: Arrays) -> Iterator[pa.RecordBatch]:
-    for batch in pack(max(shard_id, 0), shard_id, arrays):
+def _report(row: list[float]) -> dict[str, float]:
+    return report_of(np.array(row, np.float32))  # as precise as the sums of a job
+
+
+def _rows(number: int, key: int, shard_id: int, arrays: Arrays) -> Iterator[pa.RecordBatch]:
+    for batch in pack(key, shard_id, arrays):
         rounds = pa.array([number] * batch.num_rows, pa.int32())
         yield batch.append_column("round", rounds)

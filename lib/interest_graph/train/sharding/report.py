@@ -76,6 +76,15 @@ class PartitionReport:
                 "use more shards (train.n_shards: null) or a smaller dimension",
             )
 
+    def resident_mb(self, n_tasks: int) -> float:
+        """Expected peak memory in MiB of a worker that keeps its part of the shards, a range."""
+        needed = [0.0] * n_tasks
+        for place, shard in enumerate(self.shards):
+            needed[place * n_tasks // len(self.shards)] += (
+                self.worker_mb(shard) - self.costs.idle_mb
+            )
+        return self.costs.idle_mb + max(needed)
+
     def rows(self) -> list[tuple[Any, ...]]:
         """Rows of PARTITION_COLUMNS: one a shard, and one with shard_id -1 for the whole graph."""
         hubs = self.n_hubs, list(self.hubs)
