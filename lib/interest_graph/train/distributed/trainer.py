@@ -198,10 +198,11 @@ def _lost_workers() -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        problem = "the resident workers failed as often as Spark tries them"
+        reason = one_line(error).removeprefix(f"{type(error).__name__}: ")
         raise TrainingError(
-            f"{problem}: {one_line(error)}; the next run goes on after the last stored round"
-        ) from error
+            f"resident workers failed as often as Spark tries them: {reason}; "
+            "the next run goes on after the last stored round"
+        ) from None
 
 
 def _require_finite(reports: Reports) -> None:
