@@ -3,9 +3,9 @@
     python -m tests.benchmarks.exchange --data DATA [--shards 2] [--rounds 25] [--repeats 3]
 
 DATA: the folder or file of the ratings (see p1.py). Protocol P1's train pairs are trained on, 5% of
-them held out, from a random start, so that all seconds are of rounds, those of their exchange and
-of their checkpoints. The two ways take turns, one untimed run of each first. Prints one JSON line: medians,
-their ratio, and the largest difference between the two ways' vectors.
+them held out, from a random start, so that all seconds are of rounds, their exchange and their
+checkpoints. The two ways take turns, after one short run of each that is not timed. Prints one JSON
+line: medians, their ratio, and the largest difference between the two ways' vectors.
 """
 
 from __future__ import annotations
@@ -75,9 +75,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     rounds = {"max_rounds": arguments.rounds, "patience": arguments.rounds, "start": "random"}
-    configs = {
-        way: TrainConfig(n_shards=arguments.shards, exchange=way, **rounds) for way in WAYS
-    }
+    configs = {way: TrainConfig(n_shards=arguments.shards, exchange=way, **rounds) for way in WAYS}
     spark = open_session("benchmark", settings=SETTINGS)
     pairs = read_pairs(spark, arguments.data, configs["rounds"])
     times: dict[str, list[float]] = {way: [] for way in WAYS}

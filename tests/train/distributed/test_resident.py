@@ -38,7 +38,9 @@ def test_workers_that_fail_for_good_are_one_clear_error(spark, tmp_path, monkeyp
 
     monkeypatch.setattr(trainer, "KeptShard", Broken)
 
-    with pytest.raises(TrainingError, match="resident workers failed .* no room for round") as told:
+    with pytest.raises(
+        TrainingError, match=r"resident workers failed .* no room for round"
+    ) as told:
         fit_small(spark, str(tmp_path / "run"), exchange="resident")
 
     assert "\n" not in str(told.value)
@@ -55,7 +57,7 @@ def test_dynamic_allocation_takes_rounds(spark, monkeypatch):
     monkeypatch.setattr(type(spark.sparkContext), "getConf", lambda _: settings)
 
     assert resident_tasks(spark, 2, "auto") is None
-    with pytest.raises(ConfigError, match="train.exchange: resident needs"):
+    with pytest.raises(ConfigError, match=r"train.exchange: resident needs"):
         resident_tasks(spark, 2, "resident")
 
 
@@ -66,14 +68,6 @@ def test_workers_that_must_encrypt_take_rounds_unless_told(spark, monkeypatch):
 
     assert resident_tasks(spark, 2, "auto") is None
     assert resident_tasks(spark, 2, "resident") == 2
-
-
-def test_resident_workers_keep_the_memory_limit(spark, tmp_path):
-    """One worker of two holds two of three shards, more than a job's task would."""
-    limit = {"n_shards": 3, "worker_mb": 750, "exchange": "resident"}
-
-    with pytest.raises(ConfigError, match="train.worker_mb"):
-        fit_small(spark, str(tmp_path / "run"), **limit)
 
 
 def test_the_way_of_exchange_decides_no_result():

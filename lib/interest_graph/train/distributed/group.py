@@ -41,7 +41,7 @@ class Group:
         return sum(map(len, self.shards))
 
     def total(self, parts: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The sum over the shards of all tasks, like `parts` in shape, float32, the same everywhere.
+        """The sum over the shards of all tasks, shaped like a part, float32, alike in every task.
 
         parts: of this task's shards in order, float32, all of the same shape.
         """
@@ -107,7 +107,7 @@ def joined(shard_ids: Sequence[int], device: str) -> Iterator[Group]:
     from pyspark import BarrierTaskContext
 
     context = BarrierTaskContext.get()
-    hosts = [info.address.rsplit(":", 1)[0] for info in context.getTaskInfos()]
+    hosts = [info.address.rsplit(":", 1)[0].strip("[]") for info in context.getTaskInfos()]
     if len(hosts) == 1:
         yield Group(0, (tuple(shard_ids),), device)
         return

@@ -68,10 +68,7 @@ class Trainer:
         not finite, and where resident workers were lost as often as Spark tries them.
         """
         recorded = self.checkpoints.resume()
-        if recorded:
-            progress = Progress.from_json(recorded)
-        else:
-            progress = self._begin(start())
+        progress = Progress.from_json(recorded) if recorded else self._begin(start())
         while not self.schedule.is_done(progress):
             progress = self._advance(progress)
         return progress
@@ -122,7 +119,9 @@ class Trainer:
         items = before["items"] + sums["delta"]
         self._commit(progress, {number: {"items": items, "totals": sums["own"]}})
 
-    def _run_round(self, number: int, kernel: Any, shared: Arrays, state: DataFrame | None) -> Arrays:
+    def _run_round(
+        self, number: int, kernel: Any, shared: Arrays, state: DataFrame | None
+    ) -> Arrays:
         """Call the kernel on every shard, write the new states, return sums over the shards.
 
         shared: item-level arrays for every shard; state: the last states, None at the start.

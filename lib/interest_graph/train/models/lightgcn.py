@@ -12,7 +12,6 @@ from pyspark.sql import DataFrame, SparkSession
 
 from interest_graph.arrays import Arrays, shipping
 from interest_graph.config import TrainConfig
-from interest_graph.errors import ConfigError
 from interest_graph.folders import open_folder
 from interest_graph.identity import digest
 from interest_graph.train.distributed.all_reduce import gram, item_sums, run_on_shards, user_rows
@@ -30,11 +29,7 @@ from interest_graph.train.kernels.sparse import SYMMETRIC, Scaling, normalised
 from interest_graph.train.kernels.worker_epoch import EpochPlan
 from interest_graph.train.sharding.memory_model import training_costs
 from interest_graph.train.sharding.partition import partition
-from interest_graph.train.sharding.report import (
-    PartitionReport,
-    partition_frame,
-    report_partition,
-)
+from interest_graph.train.sharding.report import partition_frame, report_partition
 from interest_graph.train.tuning.validation import LOG_COLUMNS
 
 
@@ -83,27 +78,14 @@ class LightGCN:
         try:
             report = report_partition(graph, costs)
             report.require_memory(config.worker_mb)
-            rounds = self._rounds(graph, self._count_tasks(graph, report))
+            n_tasks = resident_tasks(self.spark, graph.n_shards, config.exchange)
+            rounds = self._rounds(graph, report.within_memory(n_tasks, config))
             progress = rounds.run(lambda: self._start(graph))
             shards = partition_frame(graph, report)
             fitted = self._propagate(graph, rounds, progress, shards)
             return replace(fitted, log=self._log(progress))
         finally:
             graph.release()
-
-    def _count_tasks(self, graph: ShardedGraph, report: PartitionReport) -> int | None:
-        """Number of resident workers; None: each round is a job, which holds one shard a task."""
-        config = self.config
-        n_tasks = resident_tasks(self.spark, graph.n_shards, config.exchange)
-        if n_tasks is None or report.resident_mb(n_tasks) <= config.worker_mb:
-            return n_tasks
-        if config.exchange == "auto":
-            return None
-        raise ConfigError(
-            "train.worker_mb",
-            f"a resident worker needs about {report.resident_mb(n_tasks):.0f} MB for its shards of "
-            f"the {config.worker_mb} MB; use train.exchange: auto, or more slots",
-        )
 
     def _rounds(self, graph: ShardedGraph, n_tasks: int | None) -> Trainer:
         config = self.config
