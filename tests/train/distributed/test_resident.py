@@ -39,7 +39,7 @@ def test_workers_that_fail_for_good_are_one_clear_error(spark, tmp_path, monkeyp
     monkeypatch.setattr(trainer, "KeptShard", Broken)
 
     with pytest.raises(
-        TrainingError, match=r"resident workers failed .* no room for round"
+        TrainingError, match=r"resident workers failed, .* 4 times by: MemoryError: no room"
     ) as told:
         fit_small(spark, str(tmp_path / "run"), exchange="resident")
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
-    from torch.distributed import Store
+    from torch.distributed import Store  # type: ignore[attr-defined] # exported by *
 
 _JOIN_TIME = timedelta(minutes=5)
 # A task may train far longer than another. One that dies closes its connections, which ends the
@@ -147,7 +147,7 @@ def _connected(store: Store, hosts: list[str], rank: int, device: str) -> Iterat
 
 def _store(hosts: list[str], port: int, listener: socket.socket | None) -> Store:
     """Where the tasks tell each other their addresses: at the first of them, which listens."""
-    from torch.distributed import TCPStore
+    from torch.distributed import TCPStore  # type: ignore[attr-defined] # exported by *
 
     return TCPStore(
         hosts[0],

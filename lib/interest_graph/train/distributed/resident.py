@@ -89,9 +89,10 @@ def outcome(rows: DataFrame) -> Outcome:
     """Read the outcome of a segment from its rows; a few item arrays reach the driver."""
     whole = rows.where(F.col("shard_id") == _WHOLE).toPandas()
     arrays: dict[int, Arrays] = {}
-    for number, part in whole.groupby("round"):
-        table = pa.Table.from_pandas(part.drop(columns="round"), preserve_index=False)
-        ((_, _, arrays[int(number)]),) = unpack(table.to_batches())
+    for number in whole["round"].unique().tolist():
+        part = whole[whole["round"] == number].drop(columns="round")
+        table = pa.Table.from_pandas(part, preserve_index=False)
+        ((_, _, arrays[number]),) = unpack(table.to_batches())
     (told,) = [found.pop("told") for found in arrays.values() if "told" in found]
     recorded, diverged = map(json.loads, unpack_texts(told))
     items = {number: found for number, found in arrays.items() if found}

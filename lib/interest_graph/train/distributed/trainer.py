@@ -6,14 +6,15 @@ the same checkpoints.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+import structlog
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
@@ -27,7 +28,6 @@ from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.distributed.progress import Progress, Reports, Schedule, is_finite
 from interest_graph.train.distributed.resident import (
     ROUND_COLUMNS,
-    KeptShard,
     Outcome,
     outcome,
     segment_rows,
@@ -36,12 +36,15 @@ from interest_graph.train.distributed.sharded_graph import ShardedGraph
 from interest_graph.train.kernels.sparse import CSR_NAMES, HELD_NAMES
 from interest_graph.train.kernels.worker_epoch import (
     STATE_NAMES,
+    KeptShard,
     report_of,
     start_shard,
     train_shard,
 )
 
 _LOG = "log_"
+_ATTEMPTS = 4  # of a barrier job, as many as Spark tries a task on a cluster
+_CANCELLED = re.compile(r"\b[Jj]ob \d+ cancelled")
 
 
 @dataclass(frozen=True)
@@ -152,12 +155,28 @@ class Trainer:
                 seconds=self.checkpoint_seconds,
                 make=KeptShard,
             )
-            with _lost_workers(), worker_errors():
-                self._write(rows, place)
+            self._write_with_patience(rows, place)
         reached = outcome(self._rows_in(place))
         if reached.diverged:
             _require_finite(reached.diverged)
         return self._take_over(first, place, reached)
+
+    def _write_with_patience(self, rows: DataFrame, place: int) -> None:
+        """Write the rows of a barrier job; Spark itself does not start one again that writes."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with worker_errors():
+                    self._write(rows, place)
+                return
+            except (PySparkException, Py4JJavaError) as error:
+                reason = one_line(error).removeprefix(f"{type(error).__name__}: ")
+                is_last = attempt == _ATTEMPTS or _CANCELLED.search(str(error))
+                if is_last:
+                    raise TrainingError(
+                        f"resident workers failed, the last of {attempt} times by: {reason}; "
+                        "the next run goes on after the last stored round"
+                    ) from None
+                structlog.get_logger().warning("resident workers are started again", reason=reason)
 
     def _take_over(self, first: int, place: int, reached: Outcome) -> Progress:
         """Store what a segment reached, which went on from round `first`; returns its progress."""
@@ -189,19 +208,6 @@ class Trainer:
         progress.kept_in = {n: place for n, place in progress.kept_in.items() if n in kept}
         self.checkpoints.commit(items, asdict(progress))
         self.checkpoints.forget_all_but(*kept, *progress.kept_in.values())
-
-
-@contextmanager
-def _lost_workers() -> Iterator[None]:
-    """Raise what ended a barrier job for good as one TrainingError; Spark has tried it again."""
-    try:
-        yield
-    except (PySparkException, Py4JJavaError) as error:
-        reason = one_line(error).removeprefix(f"{type(error).__name__}: ")
-        raise TrainingError(
-            f"resident workers failed as often as Spark tries them: {reason}; "
-            "the next run goes on after the last stored round"
-        ) from None
 
 
 def _require_finite(reports: Reports) -> None:
