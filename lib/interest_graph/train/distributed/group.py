@@ -139,7 +139,12 @@ def _connected(store: Store, hosts: list[str], rank: int, device: str) -> Iterat
         world_size=len(hosts),
         timeout=_WAIT_TIME,
     )
-    yield
+    try:
+        yield
+    except RuntimeError as error:
+        if "gloo" not in str(error) and not isinstance(error, dist.DistError):
+            raise
+        raise ConnectionError("another worker was lost, or cannot be reached") from error
     # Not after an error: the others would see the connections close before Spark hears of it.
     dist.barrier()
     dist.destroy_process_group()  # Spark gives the process to other tasks
