@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 from tests.train.graphs import frame_of, matrix_of, planted_matrix
@@ -28,8 +30,8 @@ def small_pairs(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
     return frame_of(spark, known), frame_of(spark, held_out)
 
 
-def fit_small(spark: SparkSession, work_dir: str) -> dict[str, np.ndarray]:
-    """Users' and items' vectors, in the order of their ids."""
-    model = LightGCN(spark, TrainConfig.model_validate(SETTINGS), work_dir)
+def fit_small(spark: SparkSession, work_dir: str, **changes: Any) -> dict[str, np.ndarray]:
+    """Users' and items' vectors, in the order of their ids; changes: other settings."""
+    model = LightGCN(spark, TrainConfig.model_validate({**SETTINGS, **changes}), work_dir)
     fitted = model.fit(*small_pairs(spark))
     return {"users": matrix_of(fitted.user_vectors), "items": matrix_of(fitted.item_vectors)}

@@ -27,8 +27,8 @@ from interest_graph.config.models import (
     ValidationConfig,
 )
 
-# Sections of train that do not decide a result and may hold secrets: not in digests or lineage.
-NO_RESULT = {"mlflow"}
+# What of train does not decide a result, and may hold secrets: not in digests or lineage.
+NO_RESULT = {"mlflow", "exchange", "checkpoint_seconds"}
 
 
 class SpectralConfig(Section):
@@ -84,6 +84,10 @@ class TrainConfig(Section):
     seed: NonNegativeInt = 42
     deterministic: bool = False  # the same bits in each run on a GPU too, slower; on a CPU always
     worker_mb: PositiveInt = 4096  # a model that would need more in one worker refuses to start
+    # how shards exchange what they learnt, with equal results: by workers that keep their shards in
+    # memory and meet directly, or by one Spark job a round; auto: resident where it is possible
+    exchange: Literal["auto", "resident", "rounds"] = "auto"
+    checkpoint_seconds: PositiveFloat = 60.0  # resident: rounds are stored about so often
     validation: ValidationConfig = ValidationConfig()
     spectral: SpectralConfig = SpectralConfig()
     item_knn: ItemKnnConfig = ItemKnnConfig()

@@ -10,7 +10,7 @@ from interest_graph.train.distributed.checkpoint import Checkpoints
 
 
 def commit(checkpoints, number):
-    checkpoints.commit(number, {"items": np.full(3, float(number))}, {"metrics": {}})
+    checkpoints.commit({number: {"items": np.full(3, float(number))}}, {"last": number})
 
 
 def test_the_last_committed_round_is_resumed(tmp_path):

@@ -22,9 +22,10 @@ def undisturbed(spark, tmp_path_factory):
     return fit_small(spark, str(tmp_path_factory.mktemp("undisturbed") / "run"))
 
 
-def start(work_dir):
-    command = [sys.executable, "-m", "tests.train.killable_run", str(work_dir)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": sys.executable}
+def start(work_dir, exchange):
+    command = [sys.executable, "-m", "tests.train.killable_run", str(work_dir), exchange]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path, "PYSPARK_PYTHON": sys.executable}
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -35,8 +36,8 @@ def last_round(work_dir):
     return json.loads(progress.read_text())["last"] if progress.exists() else -1
 
 
-def kill_after_round(work_dir, number):
-    process = start(work_dir)
+def kill_after_round(work_dir, exchange, number):
+    process = start(work_dir, exchange)
     deadline = time.monotonic() + 240
     while last_round(work_dir) < number:
         assert process.poll() is None, "the run ended before it could be killed"
@@ -46,14 +47,16 @@ def kill_after_round(work_dir, number):
     process.wait()
 
 
+@pytest.mark.parametrize(("exchange", "then"), [("rounds", "resident"), ("resident", "rounds")])
 def test_a_killed_worker_a_failed_task_and_a_killed_driver_change_nothing(
-    spark, undisturbed, tmp_path
+    spark, undisturbed, tmp_path, exchange, then
 ):
+    """What one way of exchange began, the other ends."""
     work_dir = tmp_path / "run"
-    kill_after_round(work_dir, 3)
+    kill_after_round(work_dir, exchange, 3)
     reached = last_round(work_dir)
 
-    resumed = fit_small(spark, str(work_dir))
+    resumed = fit_small(spark, str(work_dir), exchange=then)
 
     for note in ("killed", "raised"):
         assert (tmp_path / f"run.{note}").read_text() == "round 2"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.train.graphs import COSTS, EDGES, sharded
 
+from interest_graph.config import TrainConfig
 from interest_graph.errors import ConfigError
 from interest_graph.train.sharding.report import (
     PARTITION_COLUMNS,
@@ -35,6 +36,17 @@ def test_a_shard_that_does_not_fit_is_refused_before_training():
     ):
         big.require_memory(4096)
     TWO.require_memory(4096)
+
+
+def test_resident_workers_need_memory_for_all_their_shards():
+    """A shard of four needs some 800 MB: one fits a worker, two do not."""
+    shards = tuple(ShardSize(shard, 20_000, 10**6, 5) for shard in range(4))
+    report = PartitionReport(shards, n_items=5, costs=COSTS)
+    config = TrainConfig(worker_mb=1000)
+
+    assert [report.within_memory(n, config) for n in (None, 4, 3, 2)] == [None, 4, None, None]
+    with pytest.raises(ConfigError, match=r"train.worker_mb: a resident worker needs .* 1000 MB"):
+        report.within_memory(2, config.model_copy(update={"exchange": "resident"}))
 
 
 def test_shards_are_counted(spark):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +11,16 @@ from interest_graph.arrays import Arrays, load_arrays, save_arrays
 from interest_graph.folders import Folder
 
 _PROGRESS = "progress.json"
+_LAYOUT = 2  # of the files; rounds of another one are not resumed either
 
 
 @dataclass(frozen=True)
 class Checkpoints:
     """The rounds of one training run in a folder, local or on an object store.
 
-    A round is its shards' rows (written by Spark), its item arrays (safetensors) and a record in
-    progress.json, which is replaced in one step: a round counts once it is recorded there.
+    A round is its shards' rows (written by Spark, maybe with those of a later round), its item
+    arrays (safetensors) and a record in progress.json, which is replaced in one step: a round
+    counts once it is recorded there.
     fingerprint: digest of all that decides the result; rounds of another one are not resumed.
     """
 
@@ -32,21 +35,24 @@ class Checkpoints:
         """The item arrays of a round."""
         return load_arrays(self.folder.fetch(_items_of(number)))
 
-    def commit(self, number: int, items: Arrays, record: dict[str, Any]) -> None:
-        """Make round `number` the one to resume from."""
-        save_arrays(self.folder.local(_items_of(number)), items)
-        self.folder.put(_items_of(number))
-        self.record({**record, "last": number})
+    def commit(self, items: Mapping[int, Arrays], record: dict[str, Any]) -> None:
+        """Make round record["last"] the one to resume from; items: by round, stored before."""
+        for number, arrays in items.items():
+            save_arrays(self.folder.local(_items_of(number)), arrays)
+            self.folder.put(_items_of(number))
+        self.record(record)
 
     def record(self, progress: dict[str, Any]) -> None:
         """Replace progress.json."""
-        text = json.dumps({**progress, "fingerprint": self.fingerprint}, indent=1)
+        marks = {"fingerprint": self.fingerprint, "layout": _LAYOUT}
+        text = json.dumps({**progress, **marks}, indent=1)
         self.folder.write(_PROGRESS, text.encode())
 
     def resume(self) -> dict[str, Any] | None:
         """What was recorded with the last finished round; None when there is nothing to resume."""
         progress = self._recorded()
-        if progress.get("fingerprint") == self.fingerprint:
+        marks = progress.get("fingerprint"), progress.get("layout")
+        if marks == (self.fingerprint, _LAYOUT):
             return progress
         self.folder.delete()
         return None

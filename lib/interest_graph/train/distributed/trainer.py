@@ -1,141 +1,130 @@
-"""Training on shards in rounds, each one a Spark job that ends with an exchange of item state."""
+"""Training on shards in rounds, which end with an exchange of item state.
+
+A round is a Spark job, or many rounds are one barrier job with resident workers: the same rounds,
+the same checkpoints.
+"""
 
 from __future__ import annotations
 
-import math
+import re
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+import structlog
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, shipping
-from interest_graph.errors import TrainingError
+from interest_graph.errors import TrainingError, one_line
 from interest_graph.train.distributed.all_reduce import item_sums, run_on_shards
-from interest_graph.train.distributed.array_codec import PACKED_COLUMNS
 from interest_graph.train.distributed.checkpoint import Checkpoints
 from interest_graph.train.distributed.errors import worker_errors
+from interest_graph.train.distributed.progress import Progress, Reports, Schedule, is_finite
+from interest_graph.train.distributed.resident import (
+    ROUND_COLUMNS,
+    Outcome,
+    outcome,
+    segment_rows,
+)
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
 from interest_graph.train.kernels.sparse import CSR_NAMES, HELD_NAMES
 from interest_graph.train.kernels.worker_epoch import (
     STATE_NAMES,
-    EpochPlan,
+    KeptShard,
     report_of,
     start_shard,
     train_shard,
 )
 
 _LOG = "log_"
-
-
-@dataclass
-class Progress:
-    """Course of the training so far, stored in the checkpoint.
-
-    last: the last finished round, 0 before the first; metrics: validation NDCG by round; reports:
-    by round one dict a shard as from `report_of`; seconds: wall time by round.
-    """
-
-    last: int = 0
-    metrics: dict[int, float] = field(default_factory=dict)
-    reports: dict[int, list[dict[str, float]]] = field(default_factory=dict)
-    seconds: dict[int, float] = field(default_factory=dict)
-
-    @property
-    def best(self) -> int:
-        """The round with the highest metric, the earlier of equals; without metrics the last."""
-        if not self.metrics:
-            return self.last
-        return max(self.metrics, key=lambda number: (self.metrics[number], -number))
+_ATTEMPTS = 4  # of a barrier job, as many as Spark tries a task on a cluster
+_CANCELLED = re.compile(r"\b[Jj]ob \d+ cancelled")
 
 
 @dataclass(frozen=True)
 class Trainer:
-    """Trains one model in rounds until validation NDCG has not risen for `patience` rounds.
+    """Trains one model in rounds until the schedule says that it is done.
 
-    plan: settings of a round; max_rounds: train at most so many. on_round: called with the number
-    of each finished round and the progress; learning_rate_share: factor of the learning rate by
-    round number.
+    on_round: called with the number of each finished round and the progress; n_tasks: number of
+    resident workers, None to make each round a job; checkpoint_seconds: how long resident workers
+    train before their rounds are stored, and on_round hears of them.
     """
 
     graph: ShardedGraph
-    plan: EpochPlan
+    schedule: Schedule
     checkpoints: Checkpoints
-    max_rounds: int
-    patience: int
     on_round: Callable[[int, Progress], None] = lambda *_: None
-    learning_rate_share: Callable[[int], float] = lambda _: 1.0
+    n_tasks: int | None = None
+    checkpoint_seconds: float = 60.0
 
     def run(self, start: Callable[[], Arrays]) -> Progress:
         """Train until the end; resume after the last round in `checkpoints` if there is one.
 
         start: returns the item arrays before round 1 (`items`, maybe `users_from`; see
         `start_shard`); called only when nothing is resumed. Raises TrainingError for a loss that is
-        not finite.
+        not finite, and where resident workers were lost as often as Spark tries them.
         """
         recorded = self.checkpoints.resume()
-        progress = _from_json(recorded) if recorded else self._begin(start())
-        while not self._is_done(progress):
-            before = progress.last
-            self._advance(progress)
-            if progress.last > before:
-                self.on_round(progress.last, progress)
+        progress = Progress.from_json(recorded) if recorded else self._begin(start())
+        while not self.schedule.is_done(progress):
+            progress = self._advance(progress)
         return progress
 
-    def shards(self, number: int) -> DataFrame:
+    def shards(self, number: int, progress: Progress) -> DataFrame:
         """The shards' states after round `number`, as PACKED_COLUMNS."""
-        reader = self.graph.spark.read.schema(PACKED_COLUMNS)
-        return reader.parquet(self.checkpoints.shards_path(number))
+        rows = self._rows_in(progress.kept_in.get(number, number))
+        return rows.where(F.col("round") == number).drop("round")
 
     def _begin(self, start: Arrays) -> Progress:
-        kernel = partial(start_shard, plan=self.plan)
-        sums = self._run(0, kernel, start, state=None)
         progress = Progress()
-        self._commit(progress, {"items": start["items"], "totals": sums["own"]})
+        if self.n_tasks:
+            return self._run_segment(progress, start)
+        sums = self._run_round(0, partial(start_shard, plan=self.schedule.plan), start, state=None)
+        self._commit(progress, {0: {"items": start["items"], "totals": sums["own"]}})
         return progress
 
-    def _is_done(self, progress: Progress) -> bool:
-        is_stale = progress.last - progress.best >= self.patience
-        is_measured = not self.graph.has_held_out or progress.last in progress.metrics
-        if not self.graph.has_held_out and _was_idle(progress):
-            return True
-        return (progress.last >= self.max_rounds and is_measured) or (
-            bool(progress.metrics) and is_stale
-        )
+    def _advance(self, progress: Progress) -> Progress:
+        if self.n_tasks:
+            return self._run_segment(progress, None)
+        before = progress.last
+        self._train_round(progress)
+        self._tell(before, progress)
+        return progress
 
-    def _advance(self, progress: Progress) -> None:
+    def _tell(self, before: int, progress: Progress) -> None:
+        for number in range(before + 1, progress.last + 1):
+            self.on_round(number, progress)
+
+    def _train_round(self, progress: Progress) -> None:
         """Measure the last round, train the next, in one Spark job; after max_rounds measure only.
 
         A round is measured by the next job, because its item vectors are the sum over all shards,
         known only once the round is over.
         """
         started, number = time.monotonic(), progress.last + 1
-        is_over = progress.last >= self.max_rounds
-        plan = replace(
-            self.plan,
-            number=number,
-            n_passes=0 if is_over else self.plan.n_passes,
-            learning_rate=self.plan.learning_rate * self.learning_rate_share(number),
-        )
         before = self.checkpoints.items(progress.last)
-        state = self.shards(progress.last).where(F.col("name").isin(*STATE_NAMES))
-        sums = self._run(number, partial(train_shard, plan=plan), before, state)
+        kernel = partial(train_shard, plan=self.schedule.plan_of(number))
+        sums = self._run_round(number, kernel, before, self._state(progress))
         reports = [report_of(sums[f"{_LOG}{shard}"]) for shard in range(self.graph.n_shards)]
-        self._measure(progress, reports)
-        if is_over:
+        totals = (sum(r[name] for r in reports) for name in ("ndcg_sum", "n_validation_users"))
+        progress.measure(*totals)
+        if self.schedule.is_over(progress):
             self.checkpoints.record(asdict(progress))
             return
         _require_finite(reports)
-        progress.last = number
-        progress.reports[number] = reports
-        progress.seconds[number] = time.monotonic() - started
-        self._commit(progress, {"items": before["items"] + sums["delta"], "totals": sums["own"]})
+        progress.advance(reports, time.monotonic() - started)
+        items = before["items"] + sums["delta"]
+        self._commit(progress, {number: {"items": items, "totals": sums["own"]}})
 
-    def _run(self, number: int, kernel: Any, shared: Arrays, state: DataFrame | None) -> Arrays:
+    def _run_round(
+        self, number: int, kernel: Any, shared: Arrays, state: DataFrame | None
+    ) -> Arrays:
         """Call the kernel on every shard, write the new states, return sums over the shards.
 
         shared: item-level arrays for every shard; state: the last states, None at the start.
@@ -144,41 +133,86 @@ class Trainer:
         with shipping(self.graph.spark, shared) as shipped:
             names = (*CSR_NAMES, *HELD_NAMES)
             rows = run_on_shards(self.graph, kernel, shipped, names, state)
-            path = self.checkpoints.shards_path(number)
-            # Trained floats neither compress nor repeat: both encodings would only cost time.
-            writer = rows.write.mode("overwrite").option("compression", "none")
             with worker_errors():
-                writer.option("parquet.enable.dictionary", "false").parquet(path)
+                self._write(rows.withColumn("round", F.lit(number)), number)
         exchanged = F.col("name").isin("own", "delta") | F.col("name").startswith(_LOG)
-        return item_sums(self.shards(number).where(exchanged))
+        return item_sums(self._rows_in(number).where(exchanged))
 
-    def _measure(self, progress: Progress, reports: list[dict[str, float]]) -> None:
-        n_users = sum(report["n_validation_users"] for report in reports)
-        if n_users:
-            total = sum(report["ndcg_sum"] for report in reports)
-            progress.metrics[progress.last] = total / n_users
+    def _run_segment(self, progress: Progress, start: Arrays | None) -> Progress:
+        """Have resident workers train on from the last round, or from the start; one job."""
+        first = progress.last
+        is_start = start is not None
+        shared = start if start is not None else self.checkpoints.items(first)
+        place = first + 1
+        with shipping(self.graph.spark, shared) as shipped:
+            rows = segment_rows(
+                self.graph,
+                shipped,
+                self.schedule,
+                progress,
+                None if is_start else self._state(progress),
+                n_tasks=self.n_tasks or 1,
+                seconds=self.checkpoint_seconds,
+                make=KeptShard,
+            )
+            self._write_with_patience(rows, place)
+        reached = outcome(self._rows_in(place))
+        if reached.diverged:
+            _require_finite(reached.diverged)
+        return self._take_over(first, place, reached)
 
-    def _commit(self, progress: Progress, items: Arrays) -> None:
-        self.checkpoints.commit(progress.last, items, asdict(progress))
-        self.checkpoints.forget_all_but(progress.last, progress.last - 1, progress.best)
+    def _write_with_patience(self, rows: DataFrame, place: int) -> None:
+        """Write the rows of a barrier job; Spark itself does not start one again that writes."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with worker_errors():
+                    self._write(rows, place)
+                return
+            except (PySparkException, Py4JJavaError) as error:
+                reason = one_line(error).removeprefix(f"{type(error).__name__}: ")
+                is_last = attempt == _ATTEMPTS or _CANCELLED.search(str(error))
+                if is_last:
+                    raise TrainingError(
+                        f"resident workers failed, the last of {attempt} times by: {reason}; "
+                        "the next run goes on after the last stored round"
+                    ) from None
+                structlog.get_logger().warning("resident workers are started again", reason=reason)
+
+    def _take_over(self, first: int, place: int, reached: Outcome) -> Progress:
+        """Store what a segment reached, which went on from round `first`; returns its progress."""
+        progress = reached.progress
+        progress.kept_in |= dict.fromkeys(reached.items, place)
+        if progress.last > first:
+            self._commit(progress, reached.items)
+            self._tell(first, progress)
+        else:
+            self.checkpoints.record(asdict(progress))
+        return progress
+
+    def _state(self, progress: Progress) -> DataFrame:
+        return self.shards(progress.last, progress).where(F.col("name").isin(*STATE_NAMES))
+
+    def _write(self, rows: DataFrame, number: int) -> None:
+        # Trained floats neither compress nor repeat: both encodings would only cost time.
+        writer = rows.write.mode("overwrite").option("compression", "none")
+        writer = writer.option("parquet.enable.dictionary", "false")
+        writer.parquet(self.checkpoints.shards_path(number))
+
+    def _rows_in(self, number: int) -> DataFrame:
+        reader = self.graph.spark.read.schema(ROUND_COLUMNS)
+        return reader.parquet(self.checkpoints.shards_path(number))
+
+    def _commit(self, progress: Progress, items: Mapping[int, Arrays]) -> None:
+        """Make the last round the one to resume from; items: by round, to be stored with it."""
+        kept = {progress.last, progress.last - 1, progress.best}
+        progress.kept_in = {n: place for n, place in progress.kept_in.items() if n in kept}
+        self.checkpoints.commit(items, asdict(progress))
+        self.checkpoints.forget_all_but(*kept, *progress.kept_in.values())
 
 
-def _from_json(recorded: dict[str, Any]) -> Progress:
-    """Progress from what a checkpoint recorded: JSON keys are text, rounds are numbers."""
-    by_round = ("metrics", "reports", "seconds")
-    keyed = {name: {int(n): value for n, value in recorded[name].items()} for name in by_round}
-    return Progress(last=recorded["last"], **keyed)
-
-
-def _was_idle(progress: Progress) -> bool:
-    """Whether no shard had a pair to learn from in the last round: its users have every item."""
-    reports = progress.reports.get(progress.last, [])
-    return bool(reports) and all(report["loss"] == 0.0 for report in reports)
-
-
-def _require_finite(reports: list[dict[str, float]]) -> None:
+def _require_finite(reports: Reports) -> None:
     for shard_id, report in enumerate(reports):
-        if not math.isfinite(report["loss"]):
+        if not is_finite([report]):
             raise TrainingError(
                 f"the loss is {report['loss']}; lower train.learning_rate", shard_id
             )

@@ -10,7 +10,7 @@ Without layers the model is plain matrix factorisation: scores are those of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -225,12 +225,16 @@ def load_shard(R: csr_matrix, state: Arrays, shared: Arrays, device: str) -> Sha
     return model
 
 
-def dump_shard(model: ShardModel) -> Arrays:
-    """The model's state after a round, with the names and shapes that `load_shard` reads."""
+def dump_shard(model: ShardModel, own: Sequence[torch.Tensor] | None = None) -> Arrays:
+    """The model's state after a round, with the names and shapes that `load_shard` reads.
+
+    own: `own_parts` before the exchange, where that is over; computed by default.
+    """
     no_layer = np.empty((0, model.items.shape[1]), dtype=np.float32)
+    parts = model.own_parts() if own is None else own
     return {
         "users": array(model.users),
-        "own": np.concatenate([no_layer, *(array(part) for part in model.own_parts())]),
+        "own": np.concatenate([no_layer, *(array(part) for part in parts)]),
         "user_mean": array(model.user_optimiser.mean),
         "user_square": array(model.user_optimiser.square),
         "item_mean": array(model.item_optimiser.mean),

@@ -29,7 +29,7 @@ from interest_graph.train.kernels.lightgcn import (
 from interest_graph.train.kernels.losses import Objective
 from interest_graph.train.kernels.negative_sampling import Drawing, Sampler, chances_of
 from interest_graph.train.kernels.ranking import ndcg_sum, sample_users
-from interest_graph.train.kernels.sparse import csr, normalised
+from interest_graph.train.kernels.sparse import CSR_NAMES, HELD_NAMES, csr, normalised
 
 if TYPE_CHECKING:
     import torch
@@ -125,18 +125,69 @@ def train_shard(shard_id: int, shard: Arrays, shared: Arrays, *, plan: EpochPlan
     items' vectors, and `log_<shard_id>`, read by `report_of`. The same arguments give the same
     result, so Spark may retry the task.
     """
-    started = time.monotonic()
-    keep_freed_memory()
-    R = normalised(shard, shared)
-    with naming_out_of_memory(shard_id):
-        model = load_shard(R, shard, shared, device_of_shard(shard_id))
-        ndcg_sum, n_users = _measure(model, shard, plan)
-        with _matmul_precision(plan.precision):
-            loss = _train(model, shard, shared, shard_id, plan)
-    delta = array(model.items) - shared["items"]
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    report = np.array([loss, time.monotonic() - started, memory, ndcg_sum, n_users])
-    return {**dump_shard(model), "delta": delta, f"log_{shard_id}": report}
+    kept = KeptShard(shard_id, shard, shared)
+    kept.measure(plan)
+    kept.train(plan)
+    delta = array(kept.model.items) - shared["items"]
+    return {**dump_shard(kept.model), "delta": delta, f"log_{shard_id}": kept.log()}
+
+
+class KeptShard:
+    """A shard in a worker's memory: its edges, R^_s on the device, and the model.
+
+    shard, shared: as for `train_shard`. A round is `measure`, `train`, then an exchange: the sums
+    over all shards of `own_parts` and of the change of the items go to `receive`.
+    """
+
+    def __init__(self, shard_id: int, shard: Arrays, shared: Arrays) -> None:
+        self._started = time.monotonic()
+        keep_freed_memory()
+        self.shard_id = shard_id
+        # Copies: views would keep all that Arrow received, the last state included.
+        self._edges = {name: np.array(shard[name]) for name in (*CSR_NAMES, *HELD_NAMES)}
+        self._shared = {"degrees": shared["degrees"]}
+        self.device = device_of_shard(shard_id)
+        with naming_out_of_memory(shard_id):
+            self.model = load_shard(normalised(shard, shared), shard, shared, self.device)
+        self._report = dict.fromkeys(_REPORT, 0.0)
+
+    def measure(self, plan: EpochPlan) -> None:
+        """NDCG after the last round, for `log`; a round starts here."""
+        with naming_out_of_memory(self.shard_id):
+            ndcg_sum, n_users = _measure(self.model, self._edges, plan)
+        self._report |= {"ndcg_sum": ndcg_sum, "n_validation_users": n_users}
+
+    def train(self, plan: EpochPlan) -> None:
+        """Train for one round."""
+        with naming_out_of_memory(self.shard_id), _matmul_precision(plan.precision):
+            loss = _train(self.model, self._edges, self._shared, self.shard_id, plan)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        seconds = time.monotonic() - self._started
+        self._report |= {"loss": loss, "seconds": seconds, "peak_memory_mb": memory}
+
+    def log(self) -> np.ndarray:
+        """What was measured and trained last, float64[5], read by `report_of`."""
+        return np.array([self._report[name] for name in _REPORT])
+
+    def own_parts(self) -> list[torch.Tensor]:
+        """The shard's terms of the items' layers after this round, to be summed over shards."""
+        self._own = self.model.own_parts()
+        return self._own
+
+    def receive(self, items: torch.Tensor, totals: torch.Tensor) -> None:
+        """Take over the items' vectors [items, d] and the sums of all shards' `own_parts`.
+
+        totals: [layers, items, d]. The next round starts.
+        """
+        import torch
+
+        self._started = time.monotonic()
+        self.model.items.copy_(items)
+        self.model.remainders = totals - torch.stack(self._own) if self._own else totals
+
+    def state(self) -> Arrays:
+        """The state after the last exchange, as `train_shard` returns it."""
+        return dump_shard(self.model, self._own)
 
 
 def report_of(log: np.ndarray) -> dict[str, float]:

@@ -16,8 +16,10 @@ from interest_graph.folders import open_folder
 from interest_graph.identity import digest
 from interest_graph.train.distributed.all_reduce import gram, item_sums, run_on_shards, user_rows
 from interest_graph.train.distributed.checkpoint import Checkpoints
+from interest_graph.train.distributed.progress import Progress, Schedule
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
-from interest_graph.train.distributed.trainer import Progress, Trainer, log_rows
+from interest_graph.train.distributed.slots import resident_tasks
+from interest_graph.train.distributed.trainer import Trainer, log_rows
 from interest_graph.train.distributed.vectors import fitted_vectors, spectrum_of
 from interest_graph.train.fitted import FittedModel, Listener
 from interest_graph.train.kernels.krylov import Spectrum
@@ -71,26 +73,34 @@ class LightGCN:
         try:
             report = report_partition(graph, costs)
             report.require_memory(config.worker_mb)
-            rounds = self._rounds(graph)
+            n_tasks = resident_tasks(self.spark, graph.n_shards, config.exchange)
+            rounds = self._rounds(graph, report.within_memory(n_tasks, config))
             progress = rounds.run(lambda: self._start(graph))
             shards = partition_frame(graph, report)
-            fitted = self._propagate(graph, rounds, progress.best, shards)
+            fitted = self._propagate(graph, rounds, progress, shards)
             return replace(fitted, log=self._log(progress))
         finally:
             graph.release()
 
-    def _rounds(self, graph: ShardedGraph) -> Trainer:
+    def _rounds(self, graph: ShardedGraph, n_tasks: int | None) -> Trainer:
         config = self.config
         size = [graph.n_users, graph.n_edges, graph.n_shards]
         fingerprint = digest([config.decisive(), size, graph.degrees.digest])
+        numbers = range(1, config.max_rounds + 1)
         return Trainer(
             graph=graph,
-            plan=plan_of(config, graph.n_shards),
+            schedule=Schedule(
+                plan=plan_of(config, graph.n_shards),
+                learning_rates=tuple(
+                    config.learning_rate * learning_rate_share(number, config) for number in numbers
+                ),
+                patience=config.patience,
+                is_validated=graph.has_held_out,
+            ),
             checkpoints=Checkpoints(open_folder(self.spark, self.work_dir), fingerprint),
-            max_rounds=config.max_rounds,
-            patience=config.patience,
             on_round=partial(_log_round, listener=self.listener),
-            learning_rate_share=partial(learning_rate_share, config=config),
+            n_tasks=n_tasks,
+            checkpoint_seconds=config.checkpoint_seconds,
         )
 
     def _start(self, graph: ShardedGraph) -> Arrays:
@@ -107,14 +117,15 @@ class LightGCN:
         return spectral_start(spectrum, graph, config)
 
     def _propagate(
-        self, graph: ShardedGraph, rounds: Trainer, number: int, partition: DataFrame
+        self, graph: ShardedGraph, rounds: Trainer, progress: Progress, partition: DataFrame
     ) -> FittedModel:
-        """The model of round `number`, its parameters propagated exactly over all shards.
+        """The model of the best round, its parameters propagated exactly over all shards.
 
         In training the terms of other shards are those of the last exchange; here each layer is a
         sum over all shards.
         """
-        first_users = rounds.shards(number).where("name = 'users'")
+        number = progress.best
+        first_users = rounds.shards(number, progress).where("name = 'users'")
         n_layers = self.config.n_layers
         scaling = Scaling(with_held_out=self.includes_validation)
         layers = [rounds.checkpoints.items(number)["items"]]

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from interest_graph.arrays import Arrays, shipping
+from interest_graph.config import TrainConfig
 from interest_graph.errors import ConfigError
 from interest_graph.train.distributed.all_reduce import item_sums, run_on_shards
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
@@ -75,6 +76,30 @@ class PartitionReport:
                 f"shard {largest.shard_id} needs about {needed:.0f} MB of the {budget_mb:.0f} MB; "
                 "use more shards (train.n_shards: null) or a smaller dimension",
             )
+
+    def resident_mb(self, n_tasks: int) -> float:
+        """Expected peak memory in MiB of a worker that keeps its part of the shards, a range."""
+        needed = [0.0] * n_tasks
+        for place, shard in enumerate(self.shards):
+            needed[place * n_tasks // len(self.shards)] += (
+                self.worker_mb(shard) - self.costs.idle_mb
+            )
+        return self.costs.idle_mb + max(needed)
+
+    def within_memory(self, n_tasks: int | None, config: TrainConfig) -> int | None:
+        """The number of resident workers, None where their shards need more than train.worker_mb.
+
+        Raises ConfigError instead where train.exchange is "resident".
+        """
+        if n_tasks is None or self.resident_mb(n_tasks) <= config.worker_mb:
+            return n_tasks
+        if config.exchange == "auto":
+            return None
+        raise ConfigError(
+            "train.worker_mb",
+            f"a resident worker needs about {self.resident_mb(n_tasks):.0f} MB of the "
+            f"{config.worker_mb} MB for its shards; use train.exchange: auto, or more slots",
+        )
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Rows of PARTITION_COLUMNS: one a shard, and one with shard_id -1 for the whole graph."""
