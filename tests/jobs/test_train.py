@@ -13,7 +13,13 @@ from interest_graph import tables
 from interest_graph.errors import ConfigError, MissingTableError
 from interest_graph.jobs.train import JOB
 
-TRAIN = {"model": "lightgcn", "dimension": 4, "max_rounds": 2, "batch_size": 64, "learning_rate": 0.02}
+TRAIN = {
+    "model": "lightgcn",
+    "dimension": 4,
+    "max_rounds": 2,
+    "batch_size": 64,
+    "learning_rate": 0.02,
+}
 
 
 def write_graph(pipeline: Any, version: str, build: int, seed: int) -> None:

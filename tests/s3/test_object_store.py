@@ -70,7 +70,12 @@ def write_settings(folder: Path) -> Path:
             {"name": "a", "path": f"{raw}/clicks*.csv", "columns": events, "action": "click"},
             {"name": "b", "kind": "items", "path": f"{raw}/items.csv", "columns": things},
         ],
-        "train": {"model": "lightgcn", "dimension": 8, "max_rounds": N_ROUNDS, "patience": N_ROUNDS},
+        "train": {
+            "model": "lightgcn",
+            "dimension": 8,
+            "max_rounds": N_ROUNDS,
+            "patience": N_ROUNDS,
+        },
         "evaluate": {"splits": [{"kind": "random"}], "k": [5]},
         "tune": {"model": "item_knn", "n_trials": 2, "space": SPACE},
         "report": {"path": f"s3a://{BUCKET}/pages/report.html"},

@@ -11,12 +11,12 @@ from scipy import sparse
 from interest_graph.errors import TrainingError
 from interest_graph.train.kernels import item_item
 from interest_graph.train.kernels.item_item import (
-    strongest,
     cosine_neighbours,
     ease,
     graph_filter,
     keep_top,
     local_ease,
+    strongest,
 )
 
 ALL = np.arange(600)

@@ -87,7 +87,7 @@ def test_a_graph_beyond_a_workers_memory_is_refused_before_the_choice(spark, tmp
     known, held_out = hold_out_edges(edges, 0.3, seed=1)
     model = make_model("chebyshev", spark, config(worker_mb=1), str(tmp_path))
 
-    with pytest.raises(TrainingError, match="chebyshev needs about .* MB in one worker"):
+    with pytest.raises(TrainingError, match=r"chebyshev needs about .* MB in one worker"):
         model.fit(known, held_out)
 
 

@@ -1,7 +1,7 @@
-"""Chebyshev filters on the item graph: item-item weights, and scores of single users. No Spark here.
+"""Chebyshev filters on the item graph, as weights between items or user by user. No Spark here.
 
-R~ = Du^-1/2 R Di^-1/2 (weighted degrees), P = R~' R~, L~ = I - 2P with eigenvalues in [-1, 1], V the
-leading right singular vectors of R~. A user's row r of R is scored by
+R~ = Du^-1/2 R Di^-1/2 (weighted degrees), P = R~' R~, L~ = I - 2P with eigenvalues in [-1, 1], V
+the leading right singular vectors of R~. A user's row r of R is scored by
 
     r Di^-b [ sum_k c_k T_k(L~) + sum_v a_v v v' ] Di^b
 
@@ -101,7 +101,10 @@ def item_graph(
     vectors = np.zeros((matrix.shape[1], 0), dtype=np.float32)
     if n_vectors:
         vectors = leading_spectrum(
-            lambda Y: _product(up, down, Y), matrix.shape[1], n_vectors, n_products=_PRODUCTS,
+            lambda Y: _product(up, down, Y),
+            matrix.shape[1],
+            n_vectors,
+            n_products=_PRODUCTS,
             seed=seed,
         ).vectors
     return ItemGraph(up, down, degrees, vectors)
@@ -110,13 +113,15 @@ def item_graph(
 def _product(up: torch.Tensor, down: torch.Tensor, Y: Dense) -> Dense:
     import torch
 
-    found: Dense = (down @ (up @ torch.from_numpy(np.ascontiguousarray(Y)).to(up.device))).cpu().numpy()
+    found: Dense = (
+        (down @ (up @ torch.from_numpy(np.ascontiguousarray(Y)).to(up.device))).cpu().numpy()
+    )
     return found
 
 
 @dataclass(frozen=True)
 class Operator:
-    """What the module's docstring defines: b, c_0 c_1 ..., and a_v of V's columns, leading first."""
+    """What the module's docstring defines: b, c_0 c_1 ..., and a_v of V's columns in order."""
 
     degree_exponent: float
     coefficients: tuple[float, ...]
@@ -144,7 +149,7 @@ def chebyshev_weights(
 
 
 def _rows(graph: ItemGraph, operator: Operator, tile: Codes) -> Dense:
-    """The polynomial's weights from the items of a tile: float32[len(tile), n_items], contiguous."""
+    """The polynomial's weights from the items: float32[len(tile), n_items], in C order."""
     import torch
 
     scale = graph.scale(operator.degree_exponent)

@@ -24,7 +24,7 @@ from interest_graph.train.shared_fits import SharedFits
 from interest_graph.train.tuning.filter_bank import FilterGrid, FilterSettings
 from interest_graph.train.tuning.validation import Ranking, log_of, rank_held_out
 
-# Name of the filters that a blend has chosen, among its sources: not of a model with its own choice.
+# Name of the filters that a blend has chosen, among its sources; no model has it.
 _FILTERS = "filters"
 
 
@@ -161,7 +161,9 @@ def auto(spark: SparkSession, config: TrainConfig, work_dir: str) -> Blend:
 
     The stacking rule is bagged ensemble selection (tuning/ensemble_weights.py).
     """
-    return Blend(spark, config, work_dir, name="auto", sources=partial(_auto_sources, spark, config))
+    return Blend(
+        spark, config, work_dir, name="auto", sources=partial(_auto_sources, spark, config)
+    )
 
 
 def _auto_sources(spark: SparkSession, config: TrainConfig, counts: EdgeCounts) -> list[str]:

@@ -144,7 +144,9 @@ def _select(pool: Pool, scales: Weights, k: int) -> Weights:
 def _filtered(pool: Pool, bank: FilterBank, settings: FilterSettings) -> Floats:
     """The filter's scores at the candidates, -inf where there is none."""
     scores = bank.combined(pool.basis[settings.degree_exponent], settings)
-    return np.where(pool.is_candidate, scores, np.float32(-np.inf))
+    absent = np.zeros(scores.shape, bool) if pool.is_candidate is None else ~pool.is_candidate
+    scores[absent] = -np.inf
+    return scores
 
 
 def _ndcg(pool: Pool, scores: Floats, k: int) -> float:

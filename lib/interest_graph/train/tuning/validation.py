@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from scipy import sparse
 
 from interest_graph.config.models import ValidationConfig
 from interest_graph.errors import TrainingError
@@ -42,7 +43,9 @@ from interest_graph.weight_blocks import BLOCK_BYTES, matrix_of, read_blocks
 # data (of a block of weights).
 _ITEM, _PAIR, _HELD_OUT, _USER_VECTOR, _ITEM_VECTOR, _ITEM_WEIGHT = range(6)
 _NUMBERS = ("weight", "metric", "seconds", "peak_memory_mb")
-_RESULT_COLUMNS = ", ".join(["source INT, settings STRING", *(f"{name} DOUBLE" for name in _NUMBERS)])
+_RESULT_COLUMNS = ", ".join(
+    ["source INT, settings STRING", *(f"{name} DOUBLE" for name in _NUMBERS)]
+)
 _RESULT_SCHEMA = pa.schema(
     [("source", pa.int32()), ("settings", pa.string())]
     + [(name, pa.float64()) for name in _NUMBERS]

@@ -10,11 +10,11 @@ from functools import partial
 from pyspark.sql import DataFrame, SparkSession
 
 from interest_graph.config.train import TrainConfig
-from interest_graph.train.distributed.ideal_filter import IdealFilters
 from interest_graph.train.edges import EdgeCounts
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.chebyshev import Operator, chebyshev_weights
 from interest_graph.train.models.item_item.base import Recipe, WholeMatrixModel, blockwise_bytes
+from interest_graph.train.models.item_item.ideal_filter import IdealFilters
 from interest_graph.train.tuning.filter_bank import FilterGrid, FilterSettings, merged
 from interest_graph.train.tuning.validation import Trial, log_of, rank_held_out
 
@@ -83,8 +83,7 @@ class Chebyshev:
                 ideal = IdealFilters(self.config, self.work_dir, operators)
                 parts.append(held.enter_context(ideal.fit(self.name, edges, validation)))
             log = log_of(self.spark, self.name, tuned.trials)
-            fitted = replace(_joined(parts), name=self.name, log=log, held=held.pop_all())
-        return fitted
+            return replace(_joined(parts), name=self.name, log=log, held=held.pop_all())
 
     def fits(self, counts: EdgeCounts) -> bool:
         """Whether a graph of this size can be fitted within train.worker_mb."""
@@ -96,17 +95,13 @@ class Chebyshev:
 
     def _whole_matrix(self) -> WholeMatrixModel:
         settings = self.config.chebyshev
-        needed = partial(
-            _bytes, n_vectors=max(settings.n_vectors), kept=settings.weights_per_item
-        )
+        needed = partial(_bytes, n_vectors=max(settings.n_vectors), kept=settings.weights_per_item)
         return WholeMatrixModel(
             spark=self.spark,
             config=self.config,
             name=self.name,
             recipe=Recipe(chebyshev_weights, rows="src", bytes_needed=needed),
-            candidates=(
-                {"keep": settings.weights_per_item, "operators": self._operators()},
-            ),
+            candidates=({"keep": settings.weights_per_item, "operators": self._operators()},),
         )
 
 

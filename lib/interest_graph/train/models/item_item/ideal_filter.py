@@ -33,9 +33,7 @@ class IdealFilters:
     work_dir: str
     operators: Sequence[Operator]
 
-    def fit(
-        self, name: str, edges: DataFrame, validation: DataFrame | None = None
-    ) -> FittedModel:
+    def fit(self, name: str, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
         """Fit to edges and validation pairs together, on train.n_shards shards.
 
         Raises ConfigError when a shard needs more than train.worker_mb, TrainingError with no edge.
@@ -52,7 +50,7 @@ class IdealFilters:
             degrees = graph.items.all_degrees[:, None]
             items = [
                 V[:, : len(each.ideal)]
-                * np.float32(each.ideal)[: V.shape[1]]
+                * np.array(each.ideal, np.float32)[: V.shape[1]]
                 * degrees**each.degree_exponent
                 for each in ideal
             ]
@@ -72,9 +70,7 @@ class IdealFilters:
             graph.release()
 
 
-def _project(
-    shard: Arrays, shared: Arrays, *, sides: Sequence[tuple[float, int]]
-) -> np.ndarray:
+def _project(shard: Arrays, shared: Arrays, *, sides: Sequence[tuple[float, int]]) -> np.ndarray:
     """Vectors of the shard's users: R_s Di^-b V, side by side; float32[users, sum of widths].
 
     sides: (b, number of singular vectors); shared: V float32[items, d] and the degrees.
