@@ -26,6 +26,7 @@ SETTINGS = TrainConfig.model_validate(
         "max_rounds": 4,
         "als": {"rank": [4], "iterations": 5},
         "blend": {"sources": ["local_ease", "als"]},
+        "auto": {"sources": ["chebyshev", "ease"]},
         "validation": {"fraction": 0.1},
     }
 )
@@ -169,7 +170,7 @@ def test_unknown_model_names_the_known_ones(spark):
 
 
 def test_the_settings_know_the_models_that_can_be_made():
-    assert set(MODEL_NAMES) == {*SINGLE_MODELS, "blend"}
+    assert set(MODEL_NAMES) == {*SINGLE_MODELS, "blend", "auto"}
     for name in MODEL_NAMES:
         assert TrainConfig(model=name).model == name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -103,8 +104,10 @@ def first_vectors(spark, folder, n_shards, number=1):
     from interest_graph.arrays import load_arrays
     from interest_graph.train.distributed.array_codec import unpack
 
-    stored = spark.read.parquet(f"{folder}/round-{number:05}/shards")
-    rows = stored.where("name = 'users'").toPandas()
+    kept_in = json.loads((folder / "progress.json").read_text())["kept_in"]
+    place = kept_in.get(str(number), number)
+    stored = spark.read.parquet(f"{folder}/round-{place:05}/shards")
+    rows = stored.where(f"name = 'users' AND round = {number}").drop("round").toPandas()
     table = pa.Table.from_pandas(rows, preserve_index=False)
     by_shard = {shard: arrays["users"] for _, shard, arrays in unpack(table.to_batches())}
     stored = (
