@@ -75,6 +75,7 @@ def write_settings(folder: Path) -> Path:
             "dimension": 8,
             "max_rounds": N_ROUNDS,
             "patience": N_ROUNDS,
+            "checkpoint_seconds": 0.1,  # so that every round is stored
         },
         "evaluate": {"splits": [{"kind": "random"}], "k": [5]},
         "tune": {"model": "item_knn", "n_trials": 2, "space": SPACE},
@@ -150,10 +151,10 @@ def lake(server, s3, tmp_path_factory):
     reached, rounds = run_until_killed(server, config, properties), []
     commit = Checkpoints.commit
 
-    def noted(self, number, *rest):
+    def noted(self, items, progress):
         if "evaluate" not in self.folder.path(""):
-            rounds.append(number)
-        commit(self, number, *rest)
+            rounds.append(progress["last"])
+        commit(self, items, progress)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpoints, "commit", noted)
