@@ -75,7 +75,7 @@ def write_settings(folder: Path) -> Path:
             "dimension": 8,
             "max_rounds": N_ROUNDS,
             "patience": N_ROUNDS,
-            "checkpoint_seconds": 0.1,  # so that every round is stored
+            "exchange": "rounds",  # each of them is stored, so that a kill finds one
         },
         "evaluate": {"splits": [{"kind": "random"}], "k": [5]},
         "tune": {"model": "item_knn", "n_trials": 2, "space": SPACE},
