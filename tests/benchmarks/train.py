@@ -39,7 +39,10 @@ SETTINGS = {
     "spark.driver.memory": "3g",
     "spark.sql.shuffle.partitions": "4",
 }
+BSPM = Path(__file__).parents[2] / "conf" / "bspm.yaml"
 TUNED: dict[str, dict[str, Any]] = {
+    # Those that BSPM's authors publish for Gowalla.
+    "blend": yaml.safe_load(BSPM.read_text())["train"],
     # Those that ChebyCF's authors publish for Gowalla.
     "chebyshev": {
         "chebyshev": {
