@@ -164,7 +164,7 @@ def rows_of_blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch
             yield pa.RecordBatch.from_arrays(columns, names=["src", "dst", "weight"])
 
 
-def positions_in(known: pa.StringArray, ids: pa.StringArray) -> Positions:
+def positions_in(known: pa.StringArray, ids: pa.StringArray | pa.ChunkedArray) -> Positions:
     """Position of each id among the known ones, -1 where it is not there."""
     found = pc.fill_null(pc.index_in(ids, value_set=known), -1)
     return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)

@@ -9,12 +9,12 @@ from interest_graph.recommend.packed import (
     codes_in,
     gathered,
     pack_table,
-    positions_in,
     sorted_texts,
     streams_in,
     unpack,
     users_with,
 )
+from interest_graph.weight_blocks import positions_in
 
 
 def random_table(n):

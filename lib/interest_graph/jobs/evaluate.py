@@ -26,7 +26,7 @@ from interest_graph.plugins import file_name
 from interest_graph.progress import console
 from interest_graph.recommend.cold_start import gather_all_histories
 from interest_graph.recommend.topk import top_k
-from interest_graph.train.edges import EdgeCounts, MemoryBound, hold_out_edges, size_of
+from interest_graph.train.edges import EdgeCounts, fits_memory, hold_out_edges, size_of
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
 from interest_graph.train.shared_fits import FitsOthers, SharedFits
@@ -147,7 +147,7 @@ def _models(run: Run, inputs: SplitInputs) -> dict[str, Model]:
     models: dict[str, Model] = {}
     for name in dict.fromkeys([ours, *run.settings.evaluate.baselines]):
         model = make_model(name, run.spark, run.settings.train, _work_dir(run, inputs, name))
-        if name == ours or not isinstance(model, MemoryBound) or model.fits(inputs.size):
+        if name == ours or fits_memory(model, inputs.size):
             models[name] = model
             continue
         console.print(

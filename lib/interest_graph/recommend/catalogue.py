@@ -20,7 +20,6 @@ from interest_graph.recommend.packed import (
     gathered,
     pack_table,
     packed_row,
-    positions_in,
     sorted_texts,
 )
 from interest_graph.recommend.ranking import ItemState
@@ -29,6 +28,7 @@ from interest_graph.weight_blocks import (
     blocks_of_table,
     matrix_of,
     parts_of,
+    positions_in,
     read_blocks,
     split_by_dst,
     write_blocks,

@@ -27,10 +27,10 @@ from interest_graph.recommend.packed import (
     count_groups,
     group_of,
     pack,
-    positions_in,
     users_with,
 )
 from interest_graph.recommend.paths import ItemGraph, reason_lines
+from interest_graph.weight_blocks import positions_in
 
 POPULAR_REASON = "popular now"
 EXPLAINED_COLUMNS = "user_id STRING, rank INT, item_id STRING, score DOUBLE, reason STRING"

@@ -27,12 +27,12 @@ from interest_graph.recommend.packed import (
     gathered,
     pack,
     pack_table,
-    positions_in,
     sorted_texts,
     streams_in,
     unpack,
 )
 from interest_graph.recommend.paths import ItemGraph
+from interest_graph.weight_blocks import positions_in
 
 NAMES, NEAR, ABOUT = "names", "near", "about"
 RECOMMENDED, MET = "recommended", "met"

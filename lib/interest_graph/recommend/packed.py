@@ -149,13 +149,6 @@ def sorted_texts(texts: Iterable[pa.StringArray]) -> pa.StringArray:
     return distinct.take(pc.sort_indices(distinct))
 
 
-def positions_in(known: pa.StringArray, texts: pa.Array) -> NDArray[np.intp]:
-    """The position of each text among the known ones, -1 where it is not known."""
-    found = pc.index_in(texts, value_set=known).fill_null(-1)
-    positions: NDArray[np.intp] = found.to_numpy(zero_copy_only=False).astype(np.intp)
-    return positions
-
-
 def beside_users(users: DataFrame, packed: DataFrame, *, n_blocks: int, n_groups: int) -> DataFrame:
     """Users and packed rows, one partition for each block and group: packed rows first.
 

@@ -36,6 +36,11 @@ class MemoryBound(Protocol):
         ...
 
 
+def fits_memory(model: object, counts: EdgeCounts) -> bool:
+    """Whether a worker has the memory for the model, if it needs the whole graph in one."""
+    return not isinstance(model, MemoryBound) or model.fits(counts)
+
+
 def size_of(edges: DataFrame) -> EdgeCounts:
     """Count edges, users and items."""
     distinct = [F.countDistinct(column) for column in ("user_id", "item_id")]

@@ -34,10 +34,11 @@ class Progress:
             return self.last
         return max(self.metrics, key=lambda number: (self.metrics[number], -number))
 
-    def measure(self, ndcg_sum: float, n_users: float) -> None:
-        """Record the metric of the last round, from sums over all shards; none without users."""
+    def measure(self, reports: Reports) -> None:
+        """Record the metric of the last round, from all shards' reports; none without users."""
+        n_users = sum(report["n_validation_users"] for report in reports)
         if n_users:
-            self.metrics[self.last] = ndcg_sum / n_users
+            self.metrics[self.last] = sum(report["ndcg_sum"] for report in reports) / n_users
 
     def advance(self, reports: Reports, seconds: float) -> None:
         """Record one more round."""

@@ -24,6 +24,7 @@ from interest_graph.train.distributed.array_codec import PACKED_COLUMNS, pack, u
 from interest_graph.train.distributed.group import Group, joined
 from interest_graph.train.distributed.progress import Progress, Reports, Schedule, is_finite
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
+from interest_graph.train.distributed.slots import task_of
 from interest_graph.train.kernels.lightgcn import array, tensor
 from interest_graph.train.kernels.sparse import CSR_NAMES, HELD_NAMES
 from interest_graph.train.kernels.worker_epoch import (
@@ -107,7 +108,7 @@ def _by_task(graph: ShardedGraph, state: DataFrame | None, n_tasks: int) -> Data
     if state is not None:
         rows = rows.unionByName(state.select(rows.columns))
     keys = keys_of_partitions(n_tasks)
-    of_shard = [keys[shard * n_tasks // graph.n_shards] for shard in range(graph.n_shards)]
+    of_shard = [keys[task_of(shard, graph.n_shards, n_tasks)] for shard in range(graph.n_shards)]
     key = F.array(*map(F.lit, of_shard))[F.col("shard_id")]
     # With an explicit number of partitions, adaptive execution does not merge tasks.
     return rows.withColumn("_task", key).repartition(n_tasks, "_task").drop("_task")
@@ -214,9 +215,8 @@ class _Segment:
         for shard in self._shards:
             shard.measure(plan)
         reports = self._reports()
-        totals = (sum(r[name] for r in reports) for name in ("ndcg_sum", "n_validation_users"))
         progress = self._progress
-        progress.measure(*totals)
+        progress.measure(reports)
         was_stored = self._is_stored and progress.last == self._first
         if progress.last in progress.metrics and progress.best == progress.last and not was_stored:
             users = [array(shard.model.users).copy() for shard in self._shards]

@@ -29,6 +29,11 @@ def resident_tasks(spark: SparkSession, n_shards: int, exchange: str) -> int | N
     )
 
 
+def task_of(shard: int, n_shards: int, n_tasks: int) -> int:
+    """The resident worker, from 0, that holds this shard: each has a range of them."""
+    return shard * n_tasks // n_shards
+
+
 def _count_slots(spark: SparkSession) -> int:
     """How many tasks the session runs at once; 0 where it does not tell, as on Databricks."""
     context: Any = spark.sparkContext._jsc.sc()

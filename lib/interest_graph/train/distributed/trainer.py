@@ -112,8 +112,7 @@ class Trainer:
         kernel = partial(train_shard, plan=self.schedule.plan_of(number))
         sums = self._run_round(number, kernel, before, self._state(progress))
         reports = [report_of(sums[f"{_LOG}{shard}"]) for shard in range(self.graph.n_shards)]
-        totals = (sum(r[name] for r in reports) for name in ("ndcg_sum", "n_validation_users"))
-        progress.measure(*totals)
+        progress.measure(reports)
         if self.schedule.is_over(progress):
             self.checkpoints.record(asdict(progress))
             return

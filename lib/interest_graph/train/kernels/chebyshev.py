@@ -21,10 +21,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from interest_graph.device import keep_freed_memory
-from interest_graph.train.kernels.item_item import strongest
+from interest_graph.train.kernels.item_item import ITEMS_PER_TILE, blocks, scaled, strongest
 from interest_graph.train.kernels.krylov import leading_spectrum
 from interest_graph.train.kernels.ranking import Codes
-from interest_graph.train.kernels.sparse import powers, to_torch
+from interest_graph.train.kernels.sparse import both_ways, powers
 
 if TYPE_CHECKING:
     import torch
@@ -35,8 +35,6 @@ Dense = npt.NDArray[np.float32]
 ORDER = 8  # of the interpolation
 # A coefficient below this share of the largest is left out: each term costs two sparse products.
 _NEGLIGIBLE = 5e-3
-# Whose rows are multiplied at a time: what is gathered from stays in the processor's cache.
-_ITEMS_PER_TILE = 16
 _PRODUCTS = 4  # with R~' R~, to find V
 
 
@@ -73,13 +71,11 @@ class ItemGraph:
 
     def terms(self, X: torch.Tensor, n: int) -> Iterator[torch.Tensor]:
         """T_0(L~) X ... T_(n-1)(L~) X by the three-term recurrence; X: float32[n_items, width]."""
-        before, last = X, X - 2 * (self.down @ (self.up @ X))
+        before = last = X
         for number in range(n):
-            if number == 0:
-                yield before
-                continue
-            if number > 1:
-                before, last = last, 2 * (last - 2 * (self.down @ (self.up @ last))) - before
+            if number:
+                filtered = last - 2 * (self.down @ (self.up @ last))
+                before, last = last, filtered if number == 1 else 2 * filtered - before
             yield last
 
     def scale(self, exponent: float) -> Dense:
@@ -87,36 +83,26 @@ class ItemGraph:
         return powers(self.degrees, exponent).astype(np.float32)
 
 
-def item_graph(
-    matrix: sparse.csr_matrix, n_vectors: int, *, device: str = "cpu", seed: int = 0
-) -> ItemGraph:
+def item_graph(matrix: sparse.csr_matrix, n_vectors: int, *, seed: int = 0) -> ItemGraph:
     """R~ and its `n_vectors` leading right singular vectors, fewer where its rank is lower.
 
     matrix: R, float32 [n_users, n_items]; n_vectors: 0 for none.
     """
-    by_user, degrees = (np.asarray(matrix.sum(axis), np.float64).ravel() for axis in (1, 0))
-    roots = [sparse.diags(powers(each, -0.5)) for each in (by_user, degrees)]
-    scaled = (roots[0] @ matrix @ roots[1]).astype(np.float32).tocsr()
-    up, down = to_torch(scaled, device), to_torch(scaled.T.tocsr(), device)
-    vectors = np.zeros((matrix.shape[1], 0), dtype=np.float32)
-    if n_vectors:
-        vectors = leading_spectrum(
-            lambda Y: _product(up, down, Y),
-            matrix.shape[1],
-            n_vectors,
-            n_products=_PRODUCTS,
-            seed=seed,
-        ).vectors
-    return ItemGraph(up, down, degrees, vectors)
-
-
-def _product(up: torch.Tensor, down: torch.Tensor, Y: Dense) -> Dense:
     import torch
 
-    found: Dense = (
-        (down @ (up @ torch.from_numpy(np.ascontiguousarray(Y)).to(up.device))).cpu().numpy()
-    )
-    return found
+    by_user, degrees = (np.asarray(matrix.sum(axis), np.float64).ravel() for axis in (1, 0))
+    up, down = both_ways(scaled(powers(by_user, -0.5), matrix, powers(degrees, -0.5)), "cpu")
+
+    def gram(Y: Dense) -> Dense:
+        found: Dense = (down @ (up @ torch.from_numpy(np.ascontiguousarray(Y)))).numpy()
+        return found
+
+    n_items = matrix.shape[1]
+    vectors = np.zeros((n_items, 0), dtype=np.float32)
+    if n_vectors:
+        spectrum = leading_spectrum(gram, n_items, n_vectors, n_products=_PRODUCTS, seed=seed)
+        vectors = spectrum.vectors
+    return ItemGraph(up, down, degrees, vectors)
 
 
 @dataclass(frozen=True)
@@ -140,8 +126,7 @@ def chebyshev_weights(
     keep_freed_memory()
     graph = item_graph(matrix, 0)
     parts = []
-    for first in range(0, len(items), _ITEMS_PER_TILE):
-        tile = items[first : first + _ITEMS_PER_TILE]
+    for tile in blocks(items, ITEMS_PER_TILE):
         rows = np.sum([_rows(graph, each, tile) for each in operators], axis=0)
         rows[np.arange(len(tile)), tile] = 0.0
         parts.append(strongest(rows, keep))

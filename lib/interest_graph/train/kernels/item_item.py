@@ -32,7 +32,7 @@ _NOT_DEFINITE = "the items' matrix is not positive definite; raise train.ease.l2
 ITEMS_PER_BLOCK = 512  # whose rows of products are in memory at a time
 # Whose dense rows are multiplied at a time: what is gathered from stays in the processor's cache.
 # Of 41,000 items, two workers sharpen one in 2.4 ms in tiles of 16, 3.5 in 48; SciPy takes 3.5, 5.
-_ITEMS_PER_TILE = 16
+ITEMS_PER_TILE = 16
 # Entries of a tile's dense rows on a GPU: enough to keep it busy, 256 MB of float32.
 _ENTRIES_PER_TILE = 2**26
 
@@ -72,8 +72,8 @@ def graph_filter(
     Keeps the `keep` weights of largest magnitude of each src item.
     """
     of_users, of_items = matrix.sum(axis=1), matrix.sum(axis=0)
-    right = _scaled(powers(of_users, -user), matrix, powers(of_items, -dst))
-    left = _scaled(powers(of_items, -src), matrix.T)
+    right = scaled(powers(of_users, -user), matrix, powers(of_items, -dst))
+    left = scaled(powers(of_items, -src), matrix.T)
     if sharpening > 0:
         parts = _sharpened_rows(left, right, items, sharpening, keep)
     else:
@@ -96,7 +96,7 @@ def ease(
     gram[np.diag_indices_from(gram)] += l2 * n_users**item_exponent
     inverse = _inverse(gram)
     parts = []
-    for block in _blocks(items):
+    for block in blocks(items):
         weights = -inverse[block] / inverse[block, block][:, None]
         weights[np.arange(len(block)), block] = 0.0
         rows = sparse.csr_matrix(weights.astype(np.float32))
@@ -119,11 +119,11 @@ def local_ease(
     the feature selection of Ning, Karypis, SLIM, ICDM 2011 (section IV.C). `items` are dst items.
     """
     of_users, of_items = matrix.sum(axis=1), matrix.sum(axis=0)
-    scaled = _scaled(powers(of_users, -user / 2), matrix)
-    by_item, damping = scaled.T.tocsr(), powers(of_items, -0.5)
+    by_user = scaled(powers(of_users, -user / 2), matrix)
+    by_item, damping = by_user.T.tocsr(), powers(of_items, -0.5)
     ridge = l2 * _n_users(matrix) ** item_exponent
     parts = []
-    for block, products in _products(by_item, scaled, items):
+    for block, products in _products(by_item, by_user, items):
         nearest = keep_top((products @ sparse.diags(damping)).tocsr(), neighbours)
         parts.append(_regressions(by_item, block, nearest, ridge))
     return sparse.vstack(parts, format="csr")
@@ -158,7 +158,7 @@ def _sharpened_rows(
         with naming_out_of_memory():
             yield from _sharpened_on_device(up, down, items, time, keep)
         return
-    for tile in _blocks(items, _ITEMS_PER_TILE):
+    for tile in blocks(items, ITEMS_PER_TILE):
         smooth = (left[tile] @ right).astype(np.float32).T.toarray(order="C")
         columns = sharpened(smooth, lambda X: (down @ (up @ torch.from_numpy(X))).numpy(), time)
         columns[tile, np.arange(len(tile))] = 0.0
@@ -172,7 +172,7 @@ def _sharpened_on_device(
     import torch
 
     n_items = up.shape[1]
-    for tile in _blocks(items, max(1, _ENTRIES_PER_TILE // n_items)):
+    for tile in blocks(items, max(1, _ENTRIES_PER_TILE // n_items)):
         own = torch.from_numpy(tile).to(up.device), torch.arange(len(tile), device=up.device)
         columns = torch.zeros(n_items, len(tile), device=up.device)
         columns[own] = 1.0
@@ -227,7 +227,7 @@ def _products(
     left: sparse.csr_matrix, right: sparse.csr_matrix, items: Codes
 ) -> Iterator[tuple[Codes, sparse.csr_matrix]]:
     """Blocks of items with their rows of left @ right, without the diagonal."""
-    for block in _blocks(items):
+    for block in blocks(items):
         products = (left[block] @ right).tocsr()
         products.sort_indices()
         products.data[np.repeat(block, np.diff(products.indptr)) == products.indices] = 0
@@ -235,7 +235,8 @@ def _products(
         yield block, products
 
 
-def _blocks(items: Codes, size: int = ITEMS_PER_BLOCK) -> Iterator[Codes]:
+def blocks(items: Codes, size: int = ITEMS_PER_BLOCK) -> Iterator[Codes]:
+    """The items in consecutive blocks of at most `size`."""
     for first in range(0, len(items), size):
         yield items[first : first + size]
 
@@ -246,11 +247,12 @@ def _n_users(matrix: sparse.csr_matrix) -> Floats:
     return np.maximum(counts, 1).astype(np.float64)
 
 
-def _scaled(
+def scaled(
     rows: Floats, matrix: sparse.csr_matrix, columns: Floats | None = None
 ) -> sparse.csr_matrix:
-    scaled = sparse.diags(rows) @ matrix
-    return (scaled if columns is None else scaled @ sparse.diags(columns)).tocsr()
+    """diag(rows) matrix diag(columns)."""
+    product = sparse.diags(rows) @ matrix
+    return (product if columns is None else product @ sparse.diags(columns)).tocsr()
 
 
 def _inverse(gram: Floats) -> Floats:

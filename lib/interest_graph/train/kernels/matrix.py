@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
+from interest_graph.weight_blocks import positions_in
+
 
 @dataclass(frozen=True)
 class Interactions:
@@ -40,7 +42,7 @@ def read_interactions(batches: Iterable[pa.RecordBatch]) -> Interactions:
 def interactions_of(trained: pa.Table, held_out: pa.Table, items: pa.Array) -> Interactions:
     """Build the matrices from rows of user_id, item_id, weight; items: all item ids, ascending."""
     users = sorted_ids(trained["user_id"])
-    owners = codes_of(held_out["user_id"], users)
+    owners = positions_in(users, held_out["user_id"])
     return Interactions(
         users=users,
         items=items,
@@ -55,14 +57,8 @@ def sorted_ids(ids: pa.ChunkedArray) -> pa.Array:
     return pc.unique(ids).sort()
 
 
-def codes_of(ids: pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.int64]:
-    """Position of each id in `known`, -1 where it is not there; int64[len(ids)]."""
-    codes = pc.fill_null(pc.index_in(ids, value_set=known), -1)
-    return np.asarray(codes.to_numpy(), dtype=np.int64)
-
-
 def _matrix(pairs: pa.Table, users: pa.Array, items: pa.Array) -> sparse.csr_matrix:
-    rows, columns = codes_of(pairs["user_id"], users), codes_of(pairs["item_id"], items)
+    rows, columns = positions_in(users, pairs["user_id"]), positions_in(items, pairs["item_id"])
     known = (rows >= 0) & (columns >= 0)
     values = pairs["weight"].to_numpy().astype(np.float32)[known]
     shape = (len(users), len(items))

@@ -17,7 +17,7 @@ from interest_graph.config.train import TrainConfig
 from interest_graph.errors import ConfigError
 from interest_graph.item_weights import weighted_sum
 from interest_graph.plugins import file_name
-from interest_graph.train.edges import EdgeCounts, MemoryBound, count_edges, hold_out_edges
+from interest_graph.train.edges import EdgeCounts, count_edges, fits_memory, hold_out_edges
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
 from interest_graph.train.shared_fits import SharedFits
@@ -97,23 +97,22 @@ class Blend:
             return self._fit_and_blend(alone, self._fits_of(edges, None))
         fits = self._fits_of(known, held_out)
         made = {name: self._make(name) for name in names}
-        families = {name: m for name, m in made.items() if isinstance(m, FilterFamily)}
-        models = {n: fits.tuned(n, m) for n, m in made.items() if n not in families}
-        family = next(iter(families.items()), None)
+        family = next((each for each in made.values() if isinstance(each, FilterFamily)), None)
+        models = {n: fits.tuned(n, each) for n, each in made.items() if each is not family}
         validation_config, seed = self.config.validation, self.config.seed
         with ExitStack() as held:
             tried = [
                 held.enter_context(_fit_without_validation(name, model, fits, known, held_out))
                 for name, model in models.items()
             ]
-            grid = family[1].grid if family else None
+            grid = family.grid if family else None
             ranking = rank_held_out(tried, known, held_out, validation_config, seed, grid)
         _log_weights(list(models), ranking)
         of_models = zip(models.items(), ranking.weights, strict=True)
         sources = [(name, model, weight) for (name, model), weight in of_models if weight > 0]
         filters = [(each, weight) for each, weight in ranking.filters if weight > 0]
         if family and filters:
-            sources.append((_FILTERS, family[1].with_filters(filters), 1.0))
+            sources.append((_FILTERS, family.with_filters(filters), 1.0))
         log = log_of(self.spark, self.name, ranking.trials)
         return self._fit_and_blend(sources, fits, log)
 
@@ -139,7 +138,7 @@ class Blend:
         names: list[str] = list(dict.fromkeys(chosen))
         for name in names:
             model = self._make(name)
-            if isinstance(model, MemoryBound) and not model.fits(counts):
+            if not fits_memory(model, counts):
                 structlog.get_logger().warning("left out of the blend: too large", model=name)
                 names = [kept for kept in names if kept != name]
         if not names:
@@ -169,12 +168,7 @@ def auto(spark: SparkSession, config: TrainConfig, work_dir: str) -> Blend:
 def _auto_sources(spark: SparkSession, config: TrainConfig, counts: EdgeCounts) -> list[str]:
     """train.auto.sources without what would take too long or only repeat another source."""
     names: list[str] = list(config.auto.sources)
-
-    def fits(name: str) -> bool:
-        model = make_model(name, spark, config, "")
-        return not isinstance(model, MemoryBound) or model.fits(counts)
-
-    if "chebyshev" in names and not fits("chebyshev"):
+    if "chebyshev" in names and not fits_memory(make_model("chebyshev", spark, config, ""), counts):
         names.append("spectral")
     if "lightgcn" in names and lightgcn_minutes(counts, config) > config.auto.minutes:
         names.remove("lightgcn")

@@ -14,6 +14,7 @@ from interest_graph.config import TrainConfig
 from interest_graph.errors import ConfigError
 from interest_graph.train.distributed.all_reduce import item_sums, run_on_shards
 from interest_graph.train.distributed.sharded_graph import ShardedGraph
+from interest_graph.train.distributed.slots import task_of
 from interest_graph.train.sharding.memory_model import Costs
 
 PARTITION_COLUMNS = """
@@ -81,7 +82,7 @@ class PartitionReport:
         """Expected peak memory in MiB of a worker that keeps its part of the shards, a range."""
         needed = [0.0] * n_tasks
         for place, shard in enumerate(self.shards):
-            needed[place * n_tasks // len(self.shards)] += (
+            needed[task_of(place, len(self.shards), n_tasks)] += (
                 self.worker_mb(shard) - self.costs.idle_mb
             )
         return self.costs.idle_mb + max(needed)

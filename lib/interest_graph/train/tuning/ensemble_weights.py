@@ -46,7 +46,11 @@ class Pool:
         for weight, scores in zip(weights, self.scores, strict=True):
             if weight > 0:
                 total += np.float32(weight) * scores
-        hits = np.take_along_axis(self.relevant, largest_columns(total, k), axis=1)
+        return self.ndcg_by(total, k)
+
+    def ndcg_by(self, scores: Floats, k: int) -> float:
+        """Mean NDCG@k over the users, with candidates ranked by scores [n_users, width]."""
+        hits = np.take_along_axis(self.relevant, largest_columns(scores, k), axis=1)
         return float(ndcg(hits, self.n_relevant).mean())
 
     def of_users(self, rows: Codes) -> Pool:
@@ -96,7 +100,7 @@ def best_filters(pool: Pool, bank: FilterBank, k: int) -> dict[FilterSettings, f
     best: dict[float, tuple[float, FilterSettings]] = {}
     for settings in bank.grid.settings():
         exponent = settings.degree_exponent
-        metric = _ndcg(pool, _filtered(pool, bank, settings), k)
+        metric = pool.ndcg_by(_filtered(pool, bank, settings), k)
         if exponent not in best or metric > best[exponent][0]:
             best[exponent] = metric, settings
     return {settings: metric for metric, settings in best.values()}
@@ -147,11 +151,6 @@ def _filtered(pool: Pool, bank: FilterBank, settings: FilterSettings) -> Floats:
     absent = np.zeros(scores.shape, bool) if pool.is_candidate is None else ~pool.is_candidate
     scores[absent] = -np.inf
     return scores
-
-
-def _ndcg(pool: Pool, scores: Floats, k: int) -> float:
-    hits = np.take_along_axis(pool.relevant, largest_columns(scores, k), axis=1)
-    return float(ndcg(hits, pool.n_relevant).mean())
 
 
 def _block_pool(

@@ -7,7 +7,7 @@ user's candidates are; hundreds of settings are then sums of small tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -95,9 +95,7 @@ class FilterBank:
             scores = [projected * scale]
             for flatness in _NOMINATING_FLATNESS:
                 total = np.float32(_NOMINATING_IDEAL) * projected
-                for share, term in zip(coefficients(flatness), terms, strict=False):
-                    if share:
-                        total += np.float32(share) * term
+                _add_polynomial(total, flatness, terms)
                 scores.append(total * scale)
             yield exponent, terms, scores
 
@@ -125,15 +123,20 @@ class FilterBank:
         place = self.n_terms + self.widths.index(settings.n_vectors)
         total: npt.NDArray[np.float32] = np.float32(settings.ideal_weight) * basis[place]
         if settings.flatness is not None:
-            for share, term in zip(coefficients(settings.flatness), basis, strict=False):
-                if share:
-                    total += np.float32(share) * term
+            _add_polynomial(total, settings.flatness, basis)
         return total
 
     def _rows(self, block: Codes, exponent: float) -> npt.NDArray[np.float32]:
         scaled = self.matrix[block] @ sparse.diags(self.graph.scale(-exponent))
         rows: npt.NDArray[np.float32] = scaled.toarray().astype(np.float32)
         return rows
+
+
+def _add_polynomial(total: Floats, flatness: float, terms: Iterable[Floats]) -> None:
+    """Add sum_k c_k(flatness) T_k in place; terms: at least as many as there are coefficients."""
+    for share, term in zip(coefficients(flatness), terms, strict=False):
+        if share:
+            total += np.float32(share) * term
 
 
 def merged(filters: Sequence[tuple[FilterSettings, float]]) -> tuple[Operator, ...]:

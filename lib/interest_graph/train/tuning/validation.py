@@ -27,7 +27,7 @@ from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.edges import with_validation
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.chebyshev import item_graph
-from interest_graph.train.kernels.matrix import Interactions, codes_of, interactions_of, sorted_ids
+from interest_graph.train.kernels.matrix import Interactions, interactions_of, sorted_ids
 from interest_graph.train.kernels.ranking import Codes, Floats
 from interest_graph.train.tuning.ensemble_weights import (
     Score,
@@ -37,7 +37,7 @@ from interest_graph.train.tuning.ensemble_weights import (
     with_filters,
 )
 from interest_graph.train.tuning.filter_bank import FilterBank, FilterGrid, FilterSettings
-from interest_graph.weight_blocks import BLOCK_BYTES, matrix_of, read_blocks
+from interest_graph.weight_blocks import BLOCK_BYTES, matrix_of, positions_in, read_blocks
 
 # Values of `kind`. The other columns: source (number of the model), a and b (ids), weight, vector,
 # data (of a block of weights).
@@ -237,7 +237,7 @@ def _vectors(rows: pa.Table, ids: pa.Array) -> Floats:
         return np.zeros((len(ids), 0), dtype=np.float32)
     flat = pc.list_flatten(rows["vector"]).to_numpy().astype(np.float32)
     vectors = np.zeros((len(ids), len(flat) // rows.num_rows), dtype=np.float32)
-    codes = codes_of(rows["a"], ids)
+    codes = positions_in(ids, rows["a"])
     vectors[codes[codes >= 0]] = flat.reshape(rows.num_rows, -1)[codes >= 0]
     return vectors
 
