@@ -38,6 +38,24 @@ def task_device() -> str:
     return device
 
 
+@contextmanager
+def several_threads(n: int) -> Iterator[None]:
+    """Let torch and BLAS use n threads within the block, in place of Spark's one for a task.
+
+    For a task that runs alone, so that the other cores of its worker are idle.
+    """
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        with threadpool_limits(n):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _number_of(address: str) -> int:
     """The number under which torch finds the GPU of this address in this process.
 

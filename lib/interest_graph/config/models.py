@@ -16,6 +16,7 @@ SINGLE_MODELS = (
     "popularity",
     "item_knn",
     "als",
+    "implicit_als",
     "ease",
     "local_ease",
     "graph_filter",
@@ -45,6 +46,16 @@ class AlsConfig(Section):
     regularization: Annotated[list[PositiveFloat], Field(min_length=1)] = [0.5]
     iterations: PositiveInt = 10
     blocks: PositiveInt = 4  # parts of the users and of the items
+
+
+class ImplicitAlsConfig(Section):
+    """Alternating least squares on implicit feedback, by conjugate gradients in one worker."""
+
+    dimension: Annotated[list[PositiveInt], Field(min_length=1)] = [64]  # length of the vectors
+    # confidence 1 + alpha * weight / mean weight
+    alpha: Annotated[list[PositiveFloat], Field(min_length=1)] = [5.0, 1.0, 20.0]
+    regularization: Annotated[list[PositiveFloat], Field(min_length=1)] = [0.5, 0.2]
+    iterations: PositiveInt = 8
 
 
 class EaseConfig(Section):
@@ -85,19 +96,19 @@ class ChebyshevConfig(Section):
     # of the ideal low-pass filter that is added, and how many singular vectors it passes
     ideal_weight: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.2, 0.0, 0.1, 0.4, 0.8]
     n_vectors: Annotated[list[PositiveInt], Field(min_length=1)] = [512, 32, 64, 128, 256]
-    weights_per_item: PositiveInt = 500  # largest weights kept for each item of a history
+    weights_per_item: PositiveInt = 200  # largest weights kept for each item of a history
 
 
 class AutoConfig(Section):
     """The default: a blend whose sources fit the data's size, weighed on validation pairs."""
 
     # left out are those that need more memory than train.worker_mb, and lightgcn where it would
-    # take longer than `minutes`; spectral joins where chebyshev does not fit
+    # take longer than `minutes`; where chebyshev or implicit_als do not fit, spectral or als join
     sources: Annotated[list[SourceName], Field(min_length=1)] = [
         "chebyshev",
         "ease",
         "local_ease",
-        "als",
+        "implicit_als",
         "lightgcn",
     ]
     minutes: PositiveFloat = 5.0  # that the training of lightgcn may be expected to take
@@ -121,4 +132,4 @@ class ValidationConfig(Section):
 
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of the edges that train holds out
     k: PositiveInt = 20  # list length of the NDCG that decides
-    users: PositiveInt = 5000  # NDCG is measured on at most so many users
+    users: PositiveInt = 2000  # NDCG is measured on at most so many users

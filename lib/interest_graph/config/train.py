@@ -21,6 +21,7 @@ from interest_graph.config.models import (
     ChebyshevConfig,
     EaseConfig,
     GraphFilterConfig,
+    ImplicitAlsConfig,
     ItemKnnConfig,
     LocalEaseConfig,
     ModelName,
@@ -70,7 +71,7 @@ class TrainConfig(Section):
     n_negatives: PositiveInt = 512  # softmax, bsl: draws of the pool
     corrects_draws: bool = True  # softmax: items that are drawn more often count less
     negative_power: PositiveFloat = 1.0  # bsl: of the negatives' sum; 1: plain softmax loss
-    n_candidates: PositiveInt = 1  # bpr: drawn for a pair; the one that scores highest counts
+    n_candidates: PositiveInt = 8  # bpr: drawn for a pair; the one that scores highest counts
     similarity: Literal["dot", "cosine"] = "dot"  # LightGCN's score; cosine: no item by its length
     score: Literal["dot", "cosine"] | None = None  # of the final vectors; null: as similarity
     temperature: PositiveFloat = 1.0  # softmax, bsl: lower stresses the hardest negatives
@@ -92,6 +93,7 @@ class TrainConfig(Section):
     spectral: SpectralConfig = SpectralConfig()
     item_knn: ItemKnnConfig = ItemKnnConfig()
     als: AlsConfig = AlsConfig()
+    implicit_als: ImplicitAlsConfig = ImplicitAlsConfig()
     ease: EaseConfig = EaseConfig()
     local_ease: LocalEaseConfig = LocalEaseConfig()
     graph_filter: GraphFilterConfig = GraphFilterConfig()

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from interest_graph import tables
 from interest_graph.builds import next_build
+from interest_graph.cache_scope import cache_scope
 from interest_graph.config.train import NO_RESULT
 from interest_graph.contract import Table
 from interest_graph.filesystem import FileSystem
@@ -36,15 +37,19 @@ def _fit_and_write(run: Run, graph: TrainingGraph, model_run: str) -> None:
     folder = f"{run.root}/_training/{model_run}"
     tags = {"model_run": model_run, "graph_version": graph.version, "as_of": run.as_of.isoformat()}
     name = f"{config.model} {model_run}"
-    with track_training(config, name, tags, run.input_versions) as tracker:
+    with (
+        track_training(config, name, tags, run.input_versions) as tracker,
+        cache_scope(run.spark) as keep,
+    ):
         with run.phase(f"fitting {config.model}"):
             fit_edges, held_out = hold_out_edges(
                 graph.edges, config.validation.fraction, config.seed
             )
+            # Both are read once or more a model, and each reading would rank all edges anew.
             # Without a pair to choose by, models take the first of their settings.
-            validation = None if held_out.isEmpty() else held_out
+            validation = None if keep(held_out).isEmpty() else held_out
             model = make_model(config.model, run.spark, config, folder, tracker.log_round)
-            fitted = model.fit(fit_edges, validation)
+            fitted = model.fit(keep(fit_edges), validation)
         with fitted, run.phase("writing the model"):
             tracker.log_rounds(fitted.log)
             tracker.log_metrics(vars(graph.counts))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+from weakref import WeakKeyDictionary
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -41,10 +42,16 @@ def fits_memory(model: object, counts: EdgeCounts) -> bool:
     return not isinstance(model, MemoryBound) or model.fits(counts)
 
 
+# Of frames that still exist: every model asks for the size of what it is fitted to.
+_known_sizes: WeakKeyDictionary[DataFrame, EdgeCounts] = WeakKeyDictionary()
+
+
 def size_of(edges: DataFrame) -> EdgeCounts:
-    """Count edges, users and items."""
-    distinct = [F.countDistinct(column) for column in ("user_id", "item_id")]
-    return EdgeCounts(*edges.agg(F.count("*"), *distinct).collect()[0])
+    """Count edges, users and items, once a frame: a frame's rows never change."""
+    if edges not in _known_sizes:
+        distinct = [F.countDistinct(column) for column in ("user_id", "item_id")]
+        _known_sizes[edges] = EdgeCounts(*edges.agg(F.count("*"), *distinct).collect()[0])
+    return _known_sizes[edges]
 
 
 def count_edges(edges: DataFrame) -> EdgeCounts:

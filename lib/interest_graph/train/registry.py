@@ -16,6 +16,7 @@ _MAKERS = {
     "popularity": "baselines:Popularity",
     "item_knn": "item_item.recipes:item_knn",
     "als": "baselines:als",
+    "implicit_als": "implicit_als:implicit_als",
     "ease": "item_item.recipes:ease",
     "local_ease": "item_item.recipes:local_ease",
     "graph_filter": "item_item.recipes:graph_filter",

@@ -1,4 +1,4 @@
-"""Whether the rounds of a training can be one barrier job, and with how many tasks."""
+"""Task slots: whether all rounds of a training can be one barrier job, and a lone task's cores."""
 
 from __future__ import annotations
 
@@ -32,6 +32,14 @@ def resident_tasks(spark: SparkSession, n_shards: int, exchange: str) -> int | N
 def task_of(shard: int, n_shards: int, n_tasks: int) -> int:
     """The resident worker, from 0, that holds this shard: each has a range of them."""
     return shard * n_tasks // n_shards
+
+
+def cores_of_lone_task(spark: SparkSession) -> int:
+    """How many cores a task may use while no other task runs, at least 1."""
+    context = spark.sparkContext
+    if (context.master or "").startswith("local"):
+        return max(1, context.defaultParallelism)
+    return int(context.getConf().get("spark.executor.cores") or 1)
 
 
 def _count_slots(spark: SparkSession) -> int:

@@ -21,7 +21,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 from interest_graph.device import keep_freed_memory
-from interest_graph.train.kernels.item_item import ITEMS_PER_TILE, blocks, scaled, strongest
+from interest_graph.train.kernels.item_item import (
+    ITEMS_PER_TILE,
+    blocks,
+    keep_top,
+    row_products,
+    scaled,
+    strongest,
+)
 from interest_graph.train.kernels.krylov import leading_spectrum
 from interest_graph.train.kernels.ranking import Codes
 from interest_graph.train.kernels.sparse import both_ways, powers
@@ -33,9 +40,11 @@ Floats = npt.NDArray[np.float64]
 Dense = npt.NDArray[np.float32]
 
 ORDER = 8  # of the interpolation
-# A coefficient below this share of the largest is left out: each term costs two sparse products.
-_NEGLIGIBLE = 5e-3
+# A coefficient below this share of the largest is left out: each term costs two sparse products,
+# and so all but one of them are saved at flatness 1.
+_NEGLIGIBLE = 0.035
 _PRODUCTS = 4  # with R~' R~, to find V
+_LINEAR = 2  # coefficients of a polynomial of first order
 
 
 def coefficients(flatness: float, order: int = ORDER) -> Floats:
@@ -123,28 +132,57 @@ def chebyshev_weights(
     exact as vectors, and pruned they lose 1% of Recall@20 on Gowalla. Keeps the `keep` weights of
     largest magnitude of each src item; self weights are absent.
     """
+    if all(len(each.coefficients) <= _LINEAR for each in operators):
+        return _linear_weights(matrix, items, keep, operators)
     keep_freed_memory()
     graph = item_graph(matrix, 0)
     parts = []
     for tile in blocks(items, ITEMS_PER_TILE):
-        rows = np.sum([_rows(graph, each, tile) for each in operators], axis=0)
+        rows = _rows(graph, operators, tile)
         rows[np.arange(len(tile)), tile] = 0.0
         parts.append(strongest(rows, keep))
     return sparse.vstack(parts, format="csr")
 
 
-def _rows(graph: ItemGraph, operator: Operator, tile: Codes) -> Dense:
-    """The polynomial's weights from the items: float32[len(tile), n_items], in C order."""
+def _linear_weights(
+    matrix: sparse.csr_matrix, items: Codes, keep: int, operators: Sequence[Operator]
+) -> sparse.csr_matrix:
+    """The same where no term is of a higher order: of c_0 I + c_1 (I - 2P), -2 c_1 P is left."""
+    by_user, degrees = (np.asarray(matrix.sum(axis), np.float64).ravel() for axis in (1, 0))
+    by_root = scaled(powers(by_user, -0.5), matrix, powers(degrees, -0.5))
+    by_item = by_root.T.tocsr()
+    parts = []
+    for block, products in row_products(by_item, by_root, items):
+        own = np.repeat(block, np.diff(products.indptr))
+        factors = np.zeros(products.nnz)
+        for each in operators:
+            scale = powers(degrees, each.degree_exponent)
+            linear = each.coefficients[1] if len(each.coefficients) == _LINEAR else 0.0
+            factors -= 2 * linear * scale[products.indices] / scale[own]
+        products.data = (products.data * factors).astype(np.float32)
+        products.eliminate_zeros()
+        parts.append(keep_top(products, keep))
+    return sparse.vstack(parts, format="csr")
+
+
+def _rows(graph: ItemGraph, operators: Sequence[Operator], tile: Codes) -> Dense:
+    """The polynomials' weights from the items: float32[len(tile), n_items], in C order.
+
+    The terms are those of the items alone, so that all operators share them: an item's degree
+    scales all of its row.
+    """
     import torch
 
-    scale = graph.scale(operator.degree_exponent)
-    own = torch.from_numpy(graph.scale(-operator.degree_exponent)[tile])
-    X = torch.zeros((len(scale), len(tile)))
-    X[torch.from_numpy(tile), torch.arange(len(tile))] = own
-    total = torch.zeros_like(X)
-    n_terms = len(operator.coefficients)
-    for share, term in zip(operator.coefficients, graph.terms(X, n_terms), strict=True):
-        if share:
-            total.add_(term, alpha=share)
-    rows: Dense = np.ascontiguousarray(total.numpy().T) * scale
+    X = torch.zeros((graph.up.shape[1], len(tile)))
+    X[torch.from_numpy(tile), torch.arange(len(tile))] = 1.0
+    totals = [torch.zeros_like(X) for _ in operators]
+    n_terms = max(len(each.coefficients) for each in operators)
+    for number, term in enumerate(graph.terms(X, n_terms)):
+        for total, each in zip(totals, operators, strict=True):
+            if number < len(each.coefficients) and each.coefficients[number]:
+                total.add_(term, alpha=each.coefficients[number])
+    rows: Dense = np.zeros((len(tile), len(X)), dtype=np.float32)
+    for total, each in zip(totals, operators, strict=True):
+        scale, own = (graph.scale(sign * each.degree_exponent) for sign in (1, -1))
+        rows += total.numpy().T * own[tile][:, None] * scale
     return rows

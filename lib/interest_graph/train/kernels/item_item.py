@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.linalg import LinAlgError, lapack, solve
+from scipy.linalg import lapack
 
 from interest_graph.device import keep_freed_memory, naming_out_of_memory, task_device
 from interest_graph.errors import TrainingError
-from interest_graph.largest import largest_columns, mark_largest
+from interest_graph.largest import largest_columns, mark_largest, places_in_runs
 from interest_graph.train.kernels.krylov import sharpened
 from interest_graph.train.kernels.ranking import best_columns
 from interest_graph.train.kernels.sparse import powers, to_torch
@@ -33,6 +33,9 @@ ITEMS_PER_BLOCK = 512  # whose rows of products are in memory at a time
 # Whose dense rows are multiplied at a time: what is gathered from stays in the processor's cache.
 # Of 41,000 items, two workers sharpen one in 2.4 ms in tiles of 16, 3.5 in 48; SciPy takes 3.5, 5.
 ITEMS_PER_TILE = 16
+# Regressions that are solved together, fewer where users are many: each has columns for all users.
+_REGRESSIONS_OF_A_BATCH = 64
+_COLUMNS_OF_A_BATCH = 2**22
 # Entries of a tile's dense rows on a GPU: enough to keep it busy, 256 MB of float32.
 _ENTRIES_PER_TILE = 2**26
 
@@ -46,7 +49,7 @@ def cosine_neighbours(
     """
     norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0), dtype=np.float64)).ravel()
     parts = []
-    for block, products in _products(matrix.T.tocsr(), matrix, items):
+    for block, products in row_products(matrix.T.tocsr(), matrix, items):
         own = np.repeat(block, np.diff(products.indptr))
         products.data /= norms[own] * norms[products.indices] + shrinkage
         parts.append(keep_top(products, neighbours))
@@ -77,7 +80,7 @@ def graph_filter(
     if sharpening > 0:
         parts = _sharpened_rows(left, right, items, sharpening, keep)
     else:
-        parts = (keep_top(products, keep) for _, products in _products(left, right, items))
+        parts = (keep_top(products, keep) for _, products in row_products(left, right, items))
     return sparse.vstack(list(parts), format="csr")
 
 
@@ -123,7 +126,7 @@ def local_ease(
     by_item, damping = by_user.T.tocsr(), powers(of_items, -0.5)
     ridge = l2 * _n_users(matrix) ** item_exponent
     parts = []
-    for block, products in _products(by_item, by_user, items):
+    for block, products in row_products(by_item, by_user, items):
         nearest = keep_top((products @ sparse.diags(damping)).tocsr(), neighbours)
         parts.append(_regressions(by_item, block, nearest, ridge))
     return sparse.vstack(parts, format="csr")
@@ -206,24 +209,53 @@ def _regressions(
     Raises TrainingError where a regression has no unique solution.
     """
     found = nearest.copy()
-    for row, item in enumerate(block):
-        start, end = nearest.indptr[row], nearest.indptr[row + 1]
-        if start == end:
-            continue
-        columns = by_item[np.append(nearest.indices[start:end], item)]
-        gram = (columns @ columns.T).toarray().astype(np.float64)
-        gram[np.diag_indices(end - start)] += ridge[nearest.indices[start:end]]
-        try:
-            found.data[start:end] = solve(gram[:-1, :-1], gram[:-1, -1], assume_a="pos")
-        except LinAlgError:
-            raise TrainingError(
-                "the matrix of an item's neighbours is not positive definite; "
-                "raise train.local_ease.l2"
-            ) from None
+    at_a_time = int(np.clip(_COLUMNS_OF_A_BATCH // by_item.shape[1], 1, _REGRESSIONS_OF_A_BATCH))
+    for first in range(0, len(block), at_a_time):
+        part = slice(first, first + at_a_time)
+        cells = slice(found.indptr[first], found.indptr[min(first + at_a_time, len(block))])
+        found.data[cells] = _solved(by_item, block[part], nearest[part], ridge)
     return found
 
 
-def _products(
+def _solved(
+    by_item: sparse.csr_matrix, items: Codes, nearest: sparse.csr_matrix, ridge: Floats
+) -> Floats:
+    """Solutions of the items' regressions on their nearest, in the order of its entries.
+
+    All are padded to one size, so that few calls compute them. Their rows of by_item get columns
+    of their own, by which one sparse product gives all of their Gram matrices and nothing between
+    them.
+    """
+    import torch
+
+    sizes = np.diff(nearest.indptr)
+    width, n_users = int(sizes.max(initial=0)), by_item.shape[1]
+    # Each item after its neighbours: (number of the regression, place in it) of every row.
+    numbers = np.concatenate([np.repeat(np.arange(len(items)), sizes), np.arange(len(items))])
+    places = np.concatenate([places_in_runs(numbers[: nearest.nnz]), np.full(len(items), width)])
+    rows = by_item[np.concatenate([nearest.indices, items])]
+    columns = rows.indices + np.repeat(numbers * n_users, np.diff(rows.indptr))
+    apart = sparse.csr_matrix(
+        (rows.data, columns, rows.indptr), shape=(len(numbers), len(items) * n_users)
+    )
+    products = (apart @ apart.T).tocoo()
+    gram = np.zeros((len(items), width + 1, width + 1))
+    gram[numbers[products.row], places[products.row], places[products.col]] = products.data
+    own = numbers[: nearest.nnz], places[: nearest.nnz]
+    diagonal = np.ones((len(items), width))  # of what pads
+    diagonal[own] = gram[*own, own[1]] + ridge[nearest.indices]
+    gram[:, np.arange(width), np.arange(width)] = diagonal
+    factors, failed = torch.linalg.cholesky_ex(torch.from_numpy(gram[:, :width, :width].copy()))
+    if failed.any():
+        raise TrainingError(
+            "the matrix of an item's neighbours is not positive definite; raise train.local_ease.l2"
+        )
+    targets = torch.from_numpy(gram[:, :width, width:].copy())
+    solutions = torch.cholesky_solve(targets, factors).numpy()
+    return np.asarray(solutions[*own, 0], dtype=np.float64)
+
+
+def row_products(
     left: sparse.csr_matrix, right: sparse.csr_matrix, items: Codes
 ) -> Iterator[tuple[Codes, sparse.csr_matrix]]:
     """Blocks of items with their rows of left @ right, without the diagonal."""

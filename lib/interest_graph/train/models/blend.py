@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Protocol, runtime_checkable
@@ -26,6 +27,8 @@ from interest_graph.train.tuning.validation import Ranking, log_of, rank_held_ou
 
 # Name of the filters that a blend has chosen, among its sources; no model has it.
 _FILTERS = "filters"
+# What stands in for a source that one worker has no memory for.
+_DISTRIBUTED = {"chebyshev": "spectral", "implicit_als": "als"}
 
 
 @runtime_checkable
@@ -106,7 +109,8 @@ class Blend:
                 for name, model in models.items()
             ]
             grid = family.grid if family else None
-            ranking = rank_held_out(tried, known, held_out, validation_config, seed, grid)
+            with _logging_seconds("ranked held-out pairs", self.name):
+                ranking = rank_held_out(tried, known, held_out, validation_config, seed, grid)
         _log_weights(list(models), ranking)
         of_models = zip(models.items(), ranking.weights, strict=True)
         sources = [(name, model, weight) for (name, model), weight in of_models if weight > 0]
@@ -124,10 +128,10 @@ class Blend:
     ) -> FittedModel:
         """Fit the models and blend them; releasing the blend releases all but shared ones."""
         with ExitStack() as held:
-            parts = [
-                (held.enter_context(fits.fit(name, model)), weight)
-                for name, model, weight in sources
-            ]
+            parts = []
+            for name, model, weight in sources:
+                with _logging_seconds("fitted", name):
+                    parts.append((held.enter_context(fits.fit(name, model)), weight))
             blended = replace(blend(parts, log), name=self.name)
             blended.held.callback(held.pop_all().close)
         return blended
@@ -168,8 +172,9 @@ def auto(spark: SparkSession, config: TrainConfig, work_dir: str) -> Blend:
 def _auto_sources(spark: SparkSession, config: TrainConfig, counts: EdgeCounts) -> list[str]:
     """train.auto.sources without what would take too long or only repeat another source."""
     names: list[str] = list(config.auto.sources)
-    if "chebyshev" in names and not fits_memory(make_model("chebyshev", spark, config, ""), counts):
-        names.append("spectral")
+    for name, distributed in _DISTRIBUTED.items():
+        if name in names and not fits_memory(make_model(name, spark, config, ""), counts):
+            names.append(distributed)
     if "lightgcn" in names and lightgcn_minutes(counts, config) > config.auto.minutes:
         names.remove("lightgcn")
     return names
@@ -234,10 +239,20 @@ def _fit_without_validation(
     name: str, model: Model, fits: SharedFits, known: DataFrame, held_out: DataFrame
 ) -> FittedModel:
     """Fit to the known pairs; the held-out pairs at most decide when training stops."""
-    if isinstance(model, EarlyStopping):
-        with fits.timed(name):  # its rounds serve the final fit, too
-            return model.without_validation().fit(known, held_out)
-    return model.fit(known)
+    with _logging_seconds("fitted without held-out pairs", name):
+        if isinstance(model, EarlyStopping):
+            with fits.timed(name):  # its rounds serve the final fit, too
+                return model.without_validation().fit(known, held_out)
+        return model.fit(known)
+
+
+@contextmanager
+def _logging_seconds(event: str, source: str) -> Iterator[None]:
+    """Log the event with the seconds that the block took."""
+    started = time.monotonic()
+    yield
+    seconds = round(time.monotonic() - started, 1)
+    structlog.get_logger().info(event, source=source, seconds=seconds)
 
 
 def _hold_out(edges: DataFrame, config: TrainConfig) -> tuple[DataFrame, DataFrame]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,11 @@ from scipy import sparse
 
 from interest_graph.train.kernels.chebyshev import ItemGraph, Operator, coefficients
 from interest_graph.train.kernels.ranking import Codes, Floats
+
+if TYPE_CHECKING:
+    import torch
+
+_Table = TypeVar("_Table", npt.NDArray[np.float32], "torch.Tensor")
 
 # Of the filters that nominate candidates: flat and steep, with a usual share of the ideal filter.
 _NOMINATING_FLATNESS, _NOMINATING_IDEAL = (1.5, 6.0), 0.2
@@ -34,6 +40,11 @@ class FilterSettings:
     flatness: float | None
     ideal_weight: float
     n_vectors: int
+
+    @property
+    def n_terms(self) -> int:
+        """Terms of the polynomial."""
+        return len(_coefficients(self))
 
 
 @dataclass(frozen=True)
@@ -82,32 +93,35 @@ class FilterBank:
     def nominate(self, block: Codes) -> Iterator[tuple[float, list[Floats], list[Floats]]]:
         """By degree exponent: it, the terms, and scores of the filters that nominate candidates.
 
-        block: rows of users. Terms and scores are float32 [len(block), n_items].
+        block: rows of users. Terms are float32 [n_items, len(block)], scores [len(block), n_items].
         """
         import torch
 
+        V = torch.from_numpy(self.graph.vectors[:, : self.widths[len(self.widths) // 2]])
         for exponent in self.grid.degree_exponents:
-            X = torch.from_numpy(self._rows(block, exponent).T.copy())
-            terms = [term.T.numpy() for term in self.graph.terms(X, self.n_terms)]
-            scale = self.graph.scale(exponent)
-            V = self.graph.vectors[:, : self.widths[len(self.widths) // 2]]
-            projected = (terms[0] @ V) @ V.T
+            X = torch.from_numpy(self._columns(block, exponent))
+            terms = list(self.graph.terms(X, self.n_terms))
+            scale = torch.from_numpy(self.graph.scale(exponent))[:, None]
+            projected = V @ (V.T @ X)
             scores = [projected * scale]
             for flatness in _NOMINATING_FLATNESS:
-                total = np.float32(_NOMINATING_IDEAL) * projected
+                total = _NOMINATING_IDEAL * projected
                 _add_polynomial(total, flatness, terms)
                 scores.append(total * scale)
-            yield exponent, terms, scores
+            tables = [score.T.contiguous().numpy() for score in scores]
+            yield exponent, [term.numpy() for term in terms], tables
 
     def basis(
         self, exponent: float, terms: Sequence[Floats], candidates: Codes
     ) -> npt.NDArray[np.float32]:
         """Terms, then projections by width, at each user's candidates; scaled by degrees.
 
-        candidates: int [n_users, width], items. Returns float32 [n_basis, n_users, width].
+        terms: as from `nominate`; candidates: int [n_users, width], items. Returns float32
+        [n_basis, n_users, width].
         """
-        at = [np.take_along_axis(term, candidates, axis=1) for term in terms]
-        on_vectors = terms[0] @ self.graph.vectors
+        of_users = np.arange(len(candidates))[:, None]
+        at = [term[candidates, of_users] for term in terms]
+        on_vectors = terms[0].T @ self.graph.vectors
         total, start = np.zeros(candidates.shape, dtype=np.float32), 0
         for width in self.widths:
             V = self.graph.vectors[:, start:width]
@@ -126,17 +140,17 @@ class FilterBank:
             _add_polynomial(total, settings.flatness, basis)
         return total
 
-    def _rows(self, block: Codes, exponent: float) -> npt.NDArray[np.float32]:
+    def _columns(self, block: Codes, exponent: float) -> npt.NDArray[np.float32]:
         scaled = self.matrix[block] @ sparse.diags(self.graph.scale(-exponent))
-        rows: npt.NDArray[np.float32] = scaled.toarray().astype(np.float32)
-        return rows
+        columns: npt.NDArray[np.float32] = scaled.astype(np.float32).T.toarray(order="C")
+        return columns
 
 
-def _add_polynomial(total: Floats, flatness: float, terms: Iterable[Floats]) -> None:
+def _add_polynomial(total: _Table, flatness: float, terms: Iterable[_Table]) -> None:
     """Add sum_k c_k(flatness) T_k in place; terms: at least as many as there are coefficients."""
-    for share, term in zip(coefficients(flatness), terms, strict=False):
+    for share, term in zip(coefficients(flatness).tolist(), terms, strict=False):
         if share:
-            total += np.float32(share) * term
+            total += share * term
 
 
 def merged(filters: Sequence[tuple[FilterSettings, float]]) -> tuple[Operator, ...]:

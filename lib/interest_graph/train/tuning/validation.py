@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial, reduce
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +22,11 @@ from pyspark.sql import functions as F
 from scipy import sparse
 
 from interest_graph.config.models import ValidationConfig
+from interest_graph.device import several_threads
 from interest_graph.errors import TrainingError
 from interest_graph.session import temporarily
 from interest_graph.train.distributed.errors import worker_errors
+from interest_graph.train.distributed.slots import cores_of_lone_task
 from interest_graph.train.edges import with_validation
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.chebyshev import item_graph
@@ -96,7 +99,14 @@ def rank_held_out(
     for number, source in enumerate(sources):
         frames += _source_rows(number, source, sample)
     rows = reduce(DataFrame.union, frames).repartition(1)
-    compute = partial(_rank, n_sources=len(sources), k=validation.k, grid=grid, seed=seed)
+    compute = partial(
+        _rank,
+        n_threads=cores_of_lone_task(edges.sparkSession),
+        n_sources=len(sources),
+        k=validation.k,
+        grid=grid,
+        seed=seed,
+    )
     ranked = rows.mapInArrow(compute, _RESULT_COLUMNS)
     with temporarily(edges.sparkSession, _FEW_BLOCKS_A_BATCH), worker_errors():
         found = {row.source: row for row in ranked.collect()}
@@ -166,10 +176,20 @@ def _rows(frame: DataFrame, kind: Column, source: int = _BLEND, **given: Column)
 
 
 def _rank(
-    batches: Iterator[pa.RecordBatch], *, n_sources: int, k: int, grid: FilterGrid | None, seed: int
+    batches: Iterator[pa.RecordBatch], *, n_threads: int, **settings: Any
 ) -> Iterator[pa.RecordBatch]:
-    started = time.monotonic()
     table = pa.Table.from_batches(list(batches))
+    with several_threads(n_threads):
+        rows = list(_rank_all(table, **settings))
+    if rows:
+        yield pa.RecordBatch.from_pylist(rows, schema=_RESULT_SCHEMA)
+
+
+def _rank_all(
+    table: pa.Table, *, n_sources: int, k: int, grid: FilterGrid | None, seed: int
+) -> Iterator[dict[str, Any]]:
+    """Rows of _RESULT_SCHEMA: each source, each filter, and the best sum of all."""
+    started = time.monotonic()
     interactions = _interactions(table)
     scores = [_score_of(table, number, interactions) for number in range(n_sources)]
     users = np.flatnonzero(interactions.n_held_out)
@@ -186,7 +206,7 @@ def _rank(
     rankings = dict(enumerate(np.eye(len(weights))))
     for number, of_sources in {**rankings, _BLEND: weights}.items():
         is_filter = number >= n_sources
-        row = {
+        yield {
             "source": number,
             "settings": json.dumps(asdict(filters[number - n_sources])) if is_filter else None,
             "weight": None if number == _BLEND else float(weights[number]),
@@ -194,7 +214,6 @@ def _rank(
             "seconds": time.monotonic() - started,
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
-        yield pa.RecordBatch.from_pylist([row], schema=_RESULT_SCHEMA)
 
 
 def _bank(matrix: sparse.csr_matrix, grid: FilterGrid, seed: int) -> FilterBank:

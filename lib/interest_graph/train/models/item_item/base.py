@@ -21,10 +21,12 @@ from scipy import sparse
 
 from interest_graph.config.models import ValidationConfig
 from interest_graph.config.train import TrainConfig
+from interest_graph.device import several_threads
 from interest_graph.errors import TrainingError
 from interest_graph.item_weights import kept_in_memory
 from interest_graph.partition_keys import keys_of_partitions
 from interest_graph.train.distributed.errors import worker_errors
+from interest_graph.train.distributed.slots import cores_of_lone_task
 from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges, with_validation
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.item_item import ITEMS_PER_BLOCK
@@ -128,6 +130,7 @@ class WholeMatrixModel:
             candidates=self.candidates,
             validation=self.config.validation,
             seed=self.config.seed,
+            n_threads=cores_of_lone_task(self.spark),
         )
         pairs = with_validation(edges, validation).repartition(1)
         with worker_errors():
@@ -138,14 +141,21 @@ class WholeMatrixModel:
 
     def _weights(self, pairs: DataFrame) -> DataFrame:
         """Compute BLOCK_COLUMNS, by one task a slot if divisible: each gets all pairs."""
-        n_parts = self.spark.sparkContext.defaultParallelism if self.recipe.is_divisible else 1
+        is_divisible = self.recipe.is_divisible
+        n_parts = self.spark.sparkContext.defaultParallelism if is_divisible else 1
+        n_threads = 1 if is_divisible else cores_of_lone_task(self.spark)
         keys = keys_of_partitions(n_parts)
         parts = F.explode(F.array([F.lit(key) for key in keys])).alias("part")
         copies = pairs.select("*", F.lit(False).alias("is_held_out"), parts).repartition(
             n_parts, "part"
         )
-        settings = self.candidates[0]
-        compute = partial(_weight_batches, recipe=self.recipe, settings=settings, keys=keys)
+        compute = partial(
+            _weight_batches,
+            recipe=self.recipe,
+            settings=self.candidates[0],
+            keys=keys,
+            n_threads=n_threads,
+        )
         return copies.mapInArrow(compute, BLOCK_COLUMNS)
 
     def fits(self, counts: EdgeCounts) -> bool:
@@ -164,14 +174,20 @@ class WholeMatrixModel:
 
 
 def _weight_batches(
-    batches: Iterator[pa.RecordBatch], *, recipe: Recipe, settings: KernelSettings, keys: list[int]
+    batches: Iterator[pa.RecordBatch],
+    *,
+    recipe: Recipe,
+    settings: KernelSettings,
+    keys: list[int],
+    n_threads: int,
 ) -> Iterator[pa.RecordBatch]:
     received = [batch for batch in batches if batch.num_rows]
     if not received:
         return
     part = keys.index(received[0]["part"][0].as_py())
     interactions = read_interactions(received)
-    weights = recipe.weights(interactions.matrix, part, len(keys), settings)
+    with several_threads(n_threads):
+        weights = recipe.weights(interactions.matrix, part, len(keys), settings)
     yield from write_blocks(WeightBlock(interactions.items, interactions.items, weights))
 
 
@@ -182,12 +198,14 @@ def _try_candidates(
     candidates: tuple[KernelSettings, ...],
     validation: ValidationConfig,
     seed: int,
+    n_threads: int,
 ) -> Iterator[pa.RecordBatch]:
     interactions = read_interactions(batches)
     for number, settings in enumerate(candidates):
         started = time.monotonic()
-        weights = recipe.weights(interactions.matrix, 0, 1, settings)
-        metric = validation_ndcg(interactions, weights, validation, seed)
+        with several_threads(n_threads):
+            weights = recipe.weights(interactions.matrix, 0, 1, settings)
+            metric = validation_ndcg(interactions, weights, validation, seed)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         trial = Trial(number, metric, time.monotonic() - started, peak_mb)
         yield pa.RecordBatch.from_pylist([vars(trial)])
