@@ -77,7 +77,7 @@ def test_combined_tables_are_the_filters_scores(data, bank, users):
     found = pool(data, users, bank=bank)
     settings = [FilterSettings(0.4, 6.0, 1.0, 6), FilterSettings(0.0, None, 1.0, 8)]
 
-    scores = with_filters(found, bank, settings).scores
+    scores = with_filters(found, bank, [[(each, 1.0)] for each in settings]).scores
 
     seen = data[0].toarray()
     for each, of_filter in zip(settings, scores, strict=True):
@@ -89,23 +89,45 @@ def test_combined_tables_are_the_filters_scores(data, bank, users):
             assert distances.min(axis=1).max() < 1e-4
 
 
-def test_the_best_filter_of_each_exponent_has_the_ndcg_of_its_weights(data, bank, users):
-    best = best_filters(pool(data, users, bank=bank), bank, K)
+def test_the_good_filters_of_each_exponent_have_the_ndcg_of_their_weights(data, bank, users):
+    found = pool(data, users, bank=bank)
 
-    assert [each.degree_exponent for each in best] == list(GRID.degree_exponents)
+    best = best_filters(found, bank, K)
+
+    assert [each[0][0].degree_exponent for each in best] == list(GRID.degree_exponents)
     seen, held_out = data
-    for settings, metric in best.items():
-        weights = weights_of(data, [(settings, 1.0)])
+    for filters, scores in zip(best, with_filters(found, bank, best).scores, strict=True):
+        weights = weights_of(data, filters)
         n_held_out = np.diff(held_out.indptr)
         exact = mean_ndcg(lambda rows, W=weights: seen[rows] @ W, *data, n_held_out, users, K)
-        assert metric == pytest.approx(exact, abs=0.01)
+        assert found.ndcg_of_users(scores, K).mean() == pytest.approx(exact, abs=0.01)
+
+
+def test_filters_with_other_vectors_or_of_higher_order_are_not_averaged(data, bank, users):
+    found = pool(data, users, bank=bank)
+    metric = {
+        settings: found.ndcg_of_users(with_filters(found, bank, [[(settings, 1.0)]]).scores[0], K)
+        for settings in GRID.settings()
+    }
+
+    best = best_filters(found, bank, K)
+
+    for filters in best:
+        first, *others = (settings for settings, _ in filters)
+        assert all(s.n_vectors == first.n_vectors or not s.ideal_weight for s in others)
+        assert all(metric[s].mean() <= metric[first].mean() for s in others)
+        alike = [s for s in metric if s.degree_exponent == first.degree_exponent]
+        assert first == max(
+            (s for s in alike if s.order <= max(s.order for s, _ in filters)),
+            key=lambda s: metric[s].mean(),
+        )
 
 
 def test_filters_are_weighed_beside_other_sources(data, bank, users):
     noise = np.random.default_rng(0).standard_normal((N_USERS, N_ITEMS))
     found = pool(data, users, [lambda rows: noise[rows]], bank)
 
-    both = with_filters(found, bank, list(best_filters(found, bank, K)))
+    both = with_filters(found, bank, best_filters(found, bank, K))
 
     weights = learn_weights(both, K)
     shares = weights * both.deviations()
@@ -134,5 +156,6 @@ def test_blocks_of_users_give_one_pool(data, bank, users, monkeypatch):
 
     cut = pool(data, users, bank=bank)
 
-    assert best_filters(cut, bank, K) == pytest.approx(best_filters(whole, bank, K))
+    for one, other in zip(*(best_filters(each, bank, K) for each in (cut, whole)), strict=True):
+        assert [settings for settings, _ in one] == [settings for settings, _ in other]
     assert replace(cut, scores=whole.scores).relevant.sum() == whole.relevant.sum()

@@ -40,9 +40,8 @@ Floats = npt.NDArray[np.float64]
 Dense = npt.NDArray[np.float32]
 
 ORDER = 8  # of the interpolation
-# A coefficient below this share of the largest is left out: each term costs two sparse products,
-# and so all but one of them are saved at flatness 1.
-_NEGLIGIBLE = 0.035
+# A coefficient below this share of the largest is left out: each term costs two sparse products.
+_NEGLIGIBLE = 5e-3
 _PRODUCTS = 4  # with R~' R~, to find V
 _LINEAR = 2  # coefficients of a polynomial of first order
 
@@ -53,8 +52,11 @@ def coefficients(flatness: float, order: int = ORDER) -> Floats:
     Target: h(x) = 1/2 - sign(x) |x|^flatness / 2 of L~'s eigenvalue x: a high flatness passes all
     but the ends alike. As the authors' code does, h is read at the points cos((K - i) pi / K),
     rounded to three digits, and interpolated at cos((K + 1/2 - i) pi / (K + 1)); the two sets of
-    points differ, and a textbook fit is another filter.
+    points differ, and a textbook fit is another filter. At flatness 1 the target is linear and
+    needs no interpolation.
     """
+    if flatness == 1:
+        return np.array([0.5, -0.5])
     places = np.arange(order + 1)
     x = np.round(np.cos((order - places) * np.pi / order), 3)
     target = 0.5 - 0.5 * np.sign(x) * np.abs(x) ** flatness

@@ -22,7 +22,7 @@ from interest_graph.train.edges import EdgeCounts, count_edges, fits_memory, hol
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
 from interest_graph.train.shared_fits import SharedFits
-from interest_graph.train.tuning.filter_bank import FilterGrid, FilterSettings
+from interest_graph.train.tuning.filter_bank import FilterGrid, FilterSum
 from interest_graph.train.tuning.validation import Ranking, log_of, rank_held_out
 
 # Name of the filters that a blend has chosen, among its sources; no model has it.
@@ -53,7 +53,7 @@ class FilterFamily(Protocol):
         """The settings to choose from."""
         ...
 
-    def with_filters(self, filters: Sequence[tuple[FilterSettings, float]]) -> Model:
+    def with_filters(self, filters: FilterSum) -> Model:
         """The model that is the weighted sum of these filters."""
         ...
 
@@ -66,9 +66,9 @@ class Blend:
     validation pairs (tuning/ensemble_weights.py), or take those configured. 3. Fit the sources with
     a weight above 0 to all pairs. A model that trains in rounds trains in step 1 only: step 3
     resumes from its checkpoints and computes the final vectors anew. Of a family of filters the
-    best one of each degree exponent is a source, and none of them is fitted before step 3. sources:
-    names of models; None for those of train.blend. fits: choices and fits of step 3 that other
-    models share.
+    good ones of each degree exponent are a source, and none of them is fitted before step 3.
+    sources: names of models; None for those of train.blend. fits: choices and fits of step 3 that
+    other models share.
     """
 
     spark: SparkSession
@@ -114,7 +114,12 @@ class Blend:
         _log_weights(list(models), ranking)
         of_models = zip(models.items(), ranking.weights, strict=True)
         sources = [(name, model, weight) for (name, model), weight in of_models if weight > 0]
-        filters = [(each, weight) for each, weight in ranking.filters if weight > 0]
+        filters = [
+            (settings, weight * share)
+            for of_exponent, weight in ranking.filters
+            for settings, share in of_exponent
+            if weight > 0
+        ]
         if family and filters:
             sources.append((_FILTERS, family.with_filters(filters), 1.0))
         log = log_of(self.spark, self.name, ranking.trials)
@@ -227,7 +232,7 @@ def blend(parts: Sequence[tuple[FittedModel, float]], log: DataFrame | None = No
 def _log_weights(names: Sequence[str], ranking: Ranking) -> None:
     """Log a line for each source with its weight and metric, and one for the blend."""
     log = structlog.get_logger()
-    named = [*names, *(f"{_FILTERS} {settings}" for settings, _ in ranking.filters)]
+    named = [*names, *(_description(each) for each, _ in ranking.filters)]
     weights = [*ranking.weights, *(weight for _, weight in ranking.filters)]
     *of_sources, of_blend = (trial.metric for trial in ranking.trials)
     for name, metric, weight in zip(named, of_sources, weights, strict=True):
@@ -244,6 +249,11 @@ def _fit_without_validation(
             with fits.timed(name):  # its rounds serve the final fit, too
                 return model.without_validation().fit(known, held_out)
         return model.fit(known)
+
+
+def _description(filters: FilterSum) -> str:
+    best, n_filters = filters[0][0], len(filters)
+    return f"{_FILTERS}: {best}" + (f" and {n_filters - 1} like it" if n_filters > 1 else "")
 
 
 @contextmanager

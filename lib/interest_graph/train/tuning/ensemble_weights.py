@@ -12,7 +12,7 @@ from scipy import sparse
 
 from interest_graph.largest import largest_columns
 from interest_graph.train.kernels.ranking import Codes, Floats, blocks_of
-from interest_graph.train.tuning.filter_bank import FilterBank, FilterSettings
+from interest_graph.train.tuning.filter_bank import FilterBank, FilterSettings, FilterSum
 
 Score = Callable[[Codes], Floats]
 Weights = npt.NDArray[np.float64]
@@ -73,9 +73,7 @@ class Pool:
 
     def deviations(self) -> Weights:
         """Mean over users of the standard deviation of a source's scores; float64 [n_sources]."""
-        filled = np.isfinite(self.scores)
-        spread = np.std(self.scores, axis=2, where=filled, dtype=np.float64).mean(axis=1)
-        return np.asarray(np.maximum(spread, 1e-12), dtype=np.float64)
+        return np.array([_deviation(scores) for scores in self.scores])
 
 
 def pool_of(
@@ -109,38 +107,46 @@ def pool_of(
     )
 
 
-def best_filters(pool: Pool, bank: FilterBank, k: int) -> dict[FilterSettings, float]:
-    """The best settings for each degree exponent of the bank, and their NDCG@k.
+def best_filters(pool: Pool, bank: FilterBank, k: int) -> list[FilterSum]:
+    """For each degree exponent of the bank the average of its good filters, as their weighted sum.
 
-    Each term of a polynomial costs two products with all pairs for every item, and those of all
-    exponents are computed together. So no filter gets more terms than it takes to be within one
-    standard error of the highest NDCG of all (Breiman et al., Classification and regression trees,
-    1984).
+    Good are the filters whose NDCG@k is within one standard error of the exponent's highest, that
+    have the same singular vectors or none. Their average costs what one of them does, and which of
+    them happens to be the first decides nothing. Linear polynomials, or none, are enough where one
+    of them is within one standard error of the highest NDCG of all (Breiman et al., Classification
+    and regression trees, 1984): each further order costs two products with all pairs for each item.
     """
     of_users = {
         settings: pool.ndcg_of_users(_filtered(pool, bank, settings), k)
         for settings in bank.grid.settings()
     }
-    means = {settings: float(each.mean()) for settings, each in of_users.items()}
-    highest = of_users[max(means, key=lambda settings: means[settings])]
-    n_terms = min(s.n_terms for s, each in of_users.items() if _is_within_error(each, highest))
-    best: dict[float, FilterSettings] = {}
-    for settings, metric in means.items():
-        now = best.get(settings.degree_exponent)
-        if settings.n_terms <= n_terms and (now is None or metric > means[now]):
-            best[settings.degree_exponent] = settings
-    return {settings: means[settings] for settings in best.values()}
+    order = min(settings.order for settings in _as_good_as_best(of_users))
+    cheap = {settings: each for settings, each in of_users.items() if settings.order <= order}
+    sums: list[FilterSum] = []
+    for exponent in bank.grid.degree_exponents:
+        own = {s: each for s, each in cheap.items() if s.degree_exponent == exponent}
+        first, *others = _as_good_as_best(own)
+        good = [first, *(s for s in others if not s.ideal_weight or s.n_vectors == first.n_vectors)]
+        weights = [1 / _deviation(_filtered(pool, bank, settings)) for settings in good]
+        sums.append([(s, weight / len(good)) for s, weight in zip(good, weights, strict=True)])
+    return sums
 
 
-def _is_within_error(of_users: Weights, highest: Weights) -> bool:
-    """Whether the mean is less than one standard error of the difference below the highest."""
-    differences = highest - of_users
-    return bool(differences.mean() * np.sqrt(len(differences)) <= differences.std())
+def _as_good_as_best(of_users: Mapping[FilterSettings, Weights]) -> list[FilterSettings]:
+    """Those whose mean is within one standard error of the highest, which comes first."""
+    ranked = sorted(of_users, key=lambda settings: -of_users[settings].mean())
+    highest = of_users[ranked[0]]
+    differences = {settings: highest - of_users[settings] for settings in ranked}
+    scale = np.sqrt(len(highest))
+    return [s for s, each in differences.items() if each.mean() * scale <= each.std()]
 
 
-def with_filters(pool: Pool, bank: FilterBank, filters: Sequence[FilterSettings]) -> Pool:
-    """The pool with the scores of the filters after those of its sources, without a basis."""
-    added = [_filtered(pool, bank, settings)[None] for settings in filters]
+def with_filters(pool: Pool, bank: FilterBank, sums: Sequence[FilterSum]) -> Pool:
+    """The pool with the scores of sums of filters after those of its sources, without a basis."""
+    added = [
+        np.sum([np.float32(weight) * _filtered(pool, bank, s) for s, weight in each], axis=0)[None]
+        for each in sums
+    ]
     scores = np.concatenate([pool.scores, *added])
     return Pool(scores, pool.relevant, pool.n_relevant)
 
@@ -198,6 +204,12 @@ def _select(
         if metrics[chosen] > best:
             best, best_shares = metrics[chosen], counts / counts.sum()
     return best_shares
+
+
+def _deviation(scores: Floats) -> float:
+    """Mean over users of the standard deviation of their finite scores [n_users, width]."""
+    spread = np.std(scores, axis=1, where=np.isfinite(scores), dtype=np.float64).mean()
+    return max(float(spread), 1e-12)
 
 
 def _filtered(pool: Pool, bank: FilterBank, settings: FilterSettings) -> Floats:

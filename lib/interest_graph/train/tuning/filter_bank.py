@@ -42,9 +42,13 @@ class FilterSettings:
     n_vectors: int
 
     @property
-    def n_terms(self) -> int:
-        """Terms of the polynomial."""
-        return len(_coefficients(self))
+    def order(self) -> int:
+        """Of the polynomial: 0 where there is none, 1 for a linear one, 2 for all others."""
+        return min(2, max(0, len(_coefficients(self)) - 1))
+
+
+# A weighted sum of filters.
+FilterSum = Sequence[tuple[FilterSettings, float]]
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,7 @@ def _add_polynomial(total: _Table, flatness: float, terms: Iterable[_Table]) -> 
             total += share * term
 
 
-def merged(filters: Sequence[tuple[FilterSettings, float]]) -> tuple[Operator, ...]:
+def merged(filters: FilterSum) -> tuple[Operator, ...]:
     """The weighted sum of filters, as one operator for each degree exponent."""
     operators = []
     for exponent in sorted({settings.degree_exponent for settings, _ in filters}):

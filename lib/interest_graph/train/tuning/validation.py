@@ -39,7 +39,12 @@ from interest_graph.train.tuning.ensemble_weights import (
     pool_of,
     with_filters,
 )
-from interest_graph.train.tuning.filter_bank import FilterBank, FilterGrid, FilterSettings
+from interest_graph.train.tuning.filter_bank import (
+    FilterBank,
+    FilterGrid,
+    FilterSettings,
+    FilterSum,
+)
 from interest_graph.weight_blocks import BLOCK_BYTES, matrix_of, positions_in, read_blocks
 
 # Values of `kind`. The other columns: source (number of the model), a and b (ids), weight, vector,
@@ -62,18 +67,18 @@ _FEW_BLOCKS_A_BATCH = {"spark.sql.execution.arrow.maxRecordsPerBatch": str(2**30
 class Ranking:
     """Result of ranking held-out pairs with several models (sources) and a grid of filters.
 
-    weights: of each source in the weighted sum with the best NDCG; filters: the best filter of each
-    degree exponent of the grid, with its weight in that sum; trials: NDCG of each source in order,
-    then of the filters, and last that of the weighted sum.
+    weights: of each source in the weighted sum with the best NDCG; filters: the good filters of
+    each degree exponent of the grid as their sum, with its weight in that sum of all; trials: NDCG
+    of each source in order, then of the sums of filters, and last that of the sum of all.
     """
 
     weights: tuple[float, ...]
     trials: tuple[Trial, ...]
-    filters: tuple[tuple[FilterSettings, float], ...] = ()
+    filters: tuple[tuple[FilterSum, float], ...] = ()
 
     @property
-    def best_filter(self) -> FilterSettings:
-        """The filter with the highest NDCG by itself."""
+    def best_filters(self) -> FilterSum:
+        """The sum of filters with the highest NDCG by itself."""
         of_filters = self.trials[len(self.weights) : -1]
         best = max(range(len(of_filters)), key=lambda place: of_filters[place].metric)
         return self.filters[best][0]
@@ -120,10 +125,14 @@ def rank_held_out(
             for index, n in enumerate(numbers)
         ),
         filters=tuple(
-            (FilterSettings(**json.loads(found[n].settings)), found[n].weight)
-            for n in numbers[len(sources) : -1]
+            (_sum_of(found[n].settings), found[n].weight) for n in numbers[len(sources) : -1]
         ),
     )
+
+
+def _sum_of(text: str) -> FilterSum:
+    """What `_rank_all` writes of a sum of filters."""
+    return [(FilterSettings(**settings), weight) for settings, weight in json.loads(text)]
 
 
 def _sample_users(held_out: DataFrame, at_most: int, seed: int) -> DataFrame:
@@ -198,17 +207,18 @@ def _rank_all(
     seen, held_out = interactions.matrix, interactions.held_out
     bank = _bank(seen, grid, seed) if grid is not None else None
     pool = pool_of(scores, seen, held_out, interactions.n_held_out, users, k, bank)
-    filters: list[FilterSettings] = []
+    filters: list[FilterSum] = []
     if bank is not None:
-        filters = list(best_filters(pool, bank, k))
+        filters = best_filters(pool, bank, k)
         pool = with_filters(pool, bank, filters)
     weights = learn_weights(pool, k)
     rankings = dict(enumerate(np.eye(len(weights))))
     for number, of_sources in {**rankings, _BLEND: weights}.items():
-        is_filter = number >= n_sources
+        of_filters = filters[number - n_sources] if number >= n_sources else None
         yield {
             "source": number,
-            "settings": json.dumps(asdict(filters[number - n_sources])) if is_filter else None,
+            "settings": of_filters
+            and json.dumps([(asdict(s), weight) for s, weight in of_filters]),
             "weight": None if number == _BLEND else float(weights[number]),
             "metric": pool.ndcg(of_sources, k),
             "seconds": time.monotonic() - started,

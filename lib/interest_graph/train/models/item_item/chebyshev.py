@@ -15,7 +15,7 @@ from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.chebyshev import Operator, chebyshev_weights
 from interest_graph.train.models.item_item.base import Recipe, WholeMatrixModel, blockwise_bytes
 from interest_graph.train.models.item_item.ideal_filter import IdealFilters
-from interest_graph.train.tuning.filter_bank import FilterGrid, FilterSettings, merged
+from interest_graph.train.tuning.filter_bank import FilterGrid, FilterSum, merged
 from interest_graph.train.tuning.validation import Trial, log_of, rank_held_out
 
 # Bytes of an item for each singular vector, while they are computed: bases, images, copies.
@@ -37,7 +37,7 @@ class Chebyshev:
     config: TrainConfig
     work_dir: str
     name: str = "chebyshev"
-    filters: tuple[tuple[FilterSettings, float], ...] = ()
+    filters: FilterSum = ()
     trials: tuple[Trial, ...] = ()
 
     @property
@@ -51,12 +51,12 @@ class Chebyshev:
             tuple(settings.n_vectors),
         )
 
-    def with_filters(self, filters: Sequence[tuple[FilterSettings, float]]) -> Chebyshev:
+    def with_filters(self, filters: FilterSum) -> Chebyshev:
         """The weighted sum of these filters, with nothing left to choose."""
         return replace(self, filters=tuple(filters))
 
     def tuned(self, edges: DataFrame, validation: DataFrame) -> Chebyshev:
-        """The filter whose NDCG on the validation pairs is highest.
+        """The average of the good filters of the degree exponent that validation pairs choose.
 
         Raises TrainingError when a worker would need more than train.worker_mb.
         """
@@ -65,7 +65,7 @@ class Chebyshev:
         self._whole_matrix().require_memory(edges)
         validate, seed = self.config.validation, self.config.seed
         ranking = rank_held_out([], edges, validation, validate, seed, self.grid)
-        chosen = self.with_filters([(ranking.best_filter, 1.0)])
+        chosen = self.with_filters(ranking.best_filters)
         return replace(chosen, trials=ranking.trials[:-1])
 
     def fit(self, edges: DataFrame, validation: DataFrame | None = None) -> FittedModel:
