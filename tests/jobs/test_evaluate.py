@@ -154,3 +154,17 @@ def test_a_baseline_that_no_worker_has_memory_for_is_left_out(open_pipeline, spa
 def test_the_own_model_that_no_worker_has_memory_for_fails_the_job(open_pipeline):
     with pytest.raises(TrainingError, match="item_knn needs about 1 MB in one worker for 60 items"):
         open_small(open_pipeline, "item_knn").run(JOB)
+
+
+def test_a_sample_of_the_users_is_measured_where_they_are_many(pipeline, spark):
+    changed = {"users": 20, "splits": [{"kind": "random"}], "baselines": ["popularity"]}
+    settings = pipeline.settings.model_copy(
+        update={"evaluate": pipeline.settings.evaluate.model_validate(changed)}
+    )
+    sampled = Pipeline(settings, spark, AS_OF)
+
+    assert sampled.run(JOB, force=True)
+
+    rows = sampled.read("gold.metrics").collect()
+    assert {row.n_users for row in rows} == {20}
+    assert {row.model for row in rows} == {"item_knn", "popularity"}

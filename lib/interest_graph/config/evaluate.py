@@ -50,6 +50,7 @@ class EvaluateConfig(Section):
         default=[SplitConfig(kind="random"), SplitConfig(kind="time")], min_length=1
     )
     k: list[PositiveInt] = Field(default=[10, 20], min_length=1)  # list lengths
+    users: PositiveInt = 10_000  # a split measures at most so many of its users, drawn by hash
     # also module:attribute of models of your own
     baselines: list[BaselineName] = ["popularity", "item_knn", "als"]
 

@@ -26,7 +26,13 @@ from interest_graph.plugins import file_name
 from interest_graph.progress import console
 from interest_graph.recommend.cold_start import gather_all_histories
 from interest_graph.recommend.topk import top_k
-from interest_graph.train.edges import EdgeCounts, fits_memory, hold_out_edges, size_of
+from interest_graph.train.edges import (
+    EdgeCounts,
+    fits_memory,
+    hold_out_edges,
+    sample_users,
+    size_of,
+)
 from interest_graph.train.fitted import FittedModel, Model
 from interest_graph.train.registry import make_model
 from interest_graph.train.shared_fits import FitsOthers, SharedFits
@@ -74,6 +80,11 @@ def _prepare(run: Run, split: Split, keep: Keep) -> SplitInputs | None:
     weighed = _weigh(run, split, keep)
     hold_out = keep(test.join(train.select("user_id"), on="user_id", how="left_semi"))
     n_users, size = hold_out.select("user_id").distinct().count(), size_of(weighed)
+    if n_users > run.settings.evaluate.users:
+        n_users, config = run.settings.evaluate.users, run.settings.train
+        asked = F.broadcast(sample_users(hold_out, n_users, config.seed))
+        hold_out = keep(hold_out.join(asked, on="user_id"))
+        run.count(f"{split.name}: users in the sample", n_users)
     if n_users == 0:
         console.print(f"{split.name}: left out, no user has both a train and a hold-out part")
         return None

@@ -114,6 +114,12 @@ def hold_out_edges(edges: DataFrame, fraction: float, seed: int) -> tuple[DataFr
     return kept.drop("_place", "_n_held_out"), held_out.drop("_place", "_n_held_out")
 
 
+def sample_users(pairs: DataFrame, at_most: int, seed: int) -> DataFrame:
+    """user_id of at most `at_most` users that have pairs; a hash with the seed decides which."""
+    users = pairs.select("user_id").distinct()
+    return users.orderBy(F.xxhash64("user_id", F.lit(seed)), "user_id").limit(at_most)
+
+
 def with_validation(edges: DataFrame, validation: DataFrame | None) -> DataFrame:
     """Union of edges and validation pairs: user_id, item_id, weight, is_held_out.
 

@@ -91,12 +91,15 @@ def test_a_graph_beyond_a_workers_memory_is_refused_before_the_choice(spark, tmp
         model.fit(known, held_out)
 
 
+IN_ONE_WORKER = ["chebyshev", "ease", "local_ease", "implicit_als"]
+
+
 @pytest.mark.parametrize(
     ("size", "expected"),
     [
-        (SMALL, ["chebyshev", "ease", "local_ease", "als", "lightgcn"]),
-        (GOWALLA, ["chebyshev", "ease", "local_ease", "als"]),
-        (HUGE, ["chebyshev", "ease", "local_ease", "als", "spectral"]),
+        (SMALL, [*IN_ONE_WORKER, "lightgcn"]),
+        (GOWALLA, IN_ONE_WORKER),
+        (HUGE, [*IN_ONE_WORKER, "spectral", "als"]),
     ],
 )
 def test_default_sources_suit_the_size(spark, size, expected):

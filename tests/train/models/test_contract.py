@@ -25,6 +25,7 @@ SETTINGS = TrainConfig.model_validate(
         "dimension": 4,
         "max_rounds": 4,
         "als": {"rank": [4], "iterations": 5},
+        "implicit_als": {"dimension": [4]},
         "blend": {"sources": ["local_ease", "als"]},
         "auto": {"sources": ["chebyshev", "ease"]},
         "validation": {"fraction": 0.1},

@@ -27,7 +27,7 @@ from interest_graph.errors import TrainingError
 from interest_graph.session import temporarily
 from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.distributed.slots import cores_of_lone_task
-from interest_graph.train.edges import with_validation
+from interest_graph.train.edges import sample_users, with_validation
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.chebyshev import item_graph
 from interest_graph.train.kernels.matrix import Interactions, interactions_of, sorted_ids
@@ -99,7 +99,7 @@ def rank_held_out(
     from, computed for the sample alone; the worker then holds all edges, and not only those of the
     sample. Raises TrainingError when no user with held-out pairs has edges.
     """
-    sample = _sample_users(held_out, validation.users, seed)
+    sample = sample_users(held_out, validation.users, seed)
     frames = _pair_rows(edges, held_out, sample, is_whole=grid is not None)
     for number, source in enumerate(sources):
         frames += _source_rows(number, source, sample)
@@ -133,12 +133,6 @@ def rank_held_out(
 def _sum_of(text: str) -> FilterSum:
     """What `_rank_all` writes of a sum of filters."""
     return [(FilterSettings(**settings), weight) for settings, weight in json.loads(text)]
-
-
-def _sample_users(held_out: DataFrame, at_most: int, seed: int) -> DataFrame:
-    """user_id of at most `at_most` users with held-out pairs; the seed decides which."""
-    users = held_out.select("user_id").distinct()
-    return users.orderBy(F.xxhash64("user_id", F.lit(seed)), "user_id").limit(at_most)
 
 
 def _pair_rows(
