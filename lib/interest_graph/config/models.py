@@ -96,7 +96,7 @@ class ChebyshevConfig(Section):
     # of the ideal low-pass filter that is added, and how many singular vectors it passes
     ideal_weight: Annotated[list[NonNegativeFloat], Field(min_length=1)] = [0.2, 0.0, 0.1, 0.4, 0.8]
     n_vectors: Annotated[list[PositiveInt], Field(min_length=1)] = [512, 32, 64, 128, 256]
-    weights_per_item: PositiveInt = 200  # largest weights kept for each item of a history
+    weights_per_item: PositiveInt = 500  # largest weights kept for each item of a history
 
 
 class AutoConfig(Section):
@@ -132,4 +132,4 @@ class ValidationConfig(Section):
 
     fraction: Annotated[float, Field(gt=0, lt=1)] = 0.05  # of the edges that train holds out
     k: PositiveInt = 20  # list length of the NDCG that decides
-    users: PositiveInt = 2000  # NDCG is measured on at most so many users
+    users: PositiveInt = 4000  # NDCG is measured on at most so many users

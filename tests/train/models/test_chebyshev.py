@@ -75,7 +75,7 @@ def test_a_default_blend_takes_the_filters_in_with_one_fit(spark, tmp_path):
         fitted = make_model("auto", spark, settings, str(tmp_path)).fit(known, held_out)
 
     assert fitted.name == "auto"
-    named = [entry["source"].split()[0] for entry in logs if entry["event"] == "blending"]
+    named = [entry["source"].partition(":")[0] for entry in logs if entry["event"] == "blending"]
     assert named == ["item_knn", "filters", "filters", "filters"]
     blended = next(entry["metric"] for entry in logs if entry["event"] == "blended")
     alone = max(entry["metric"] for entry in logs if entry["event"] == "blending")
