@@ -80,8 +80,9 @@ def _prepare(run: Run, split: Split, keep: Keep) -> SplitInputs | None:
     weighed = _weigh(run, split, keep)
     hold_out = keep(test.join(train.select("user_id"), on="user_id", how="left_semi"))
     n_users, size = hold_out.select("user_id").distinct().count(), size_of(weighed)
-    if n_users > run.settings.evaluate.users:
-        n_users, config = run.settings.evaluate.users, run.settings.train
+    config, at_most = run.settings.train, run.settings.evaluate.users
+    if n_users > at_most:
+        n_users = at_most
         asked = F.broadcast(sample_users(hold_out, n_users, config.seed))
         hold_out = keep(hold_out.join(asked, on="user_id"))
         run.count(f"{split.name}: users in the sample", n_users)
@@ -91,7 +92,7 @@ def _prepare(run: Run, split: Split, keep: Keep) -> SplitInputs | None:
     if size.n_edges == 0:
         console.print(f"{split.name}: left out, its train part gives no user-item edges; see graph")
         return None
-    config = run.settings.train  # held out as in the train job
+    # Held out as in the train job.
     edges, held_out = hold_out_edges(weighed, config.validation.fraction, config.seed)
     validation = None if keep(held_out).isEmpty() else held_out
     everyone = gather_all_histories(weighed, interactions=train)

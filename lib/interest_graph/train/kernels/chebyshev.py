@@ -101,8 +101,8 @@ def item_graph(matrix: sparse.csr_matrix, n_vectors: int, *, seed: int = 0) -> I
     """
     import torch
 
-    by_user, degrees = (np.asarray(matrix.sum(axis), np.float64).ravel() for axis in (1, 0))
-    up, down = both_ways(scaled(powers(by_user, -0.5), matrix, powers(degrees, -0.5)), "cpu")
+    by_root, degrees = _by_root_of_degrees(matrix)
+    up, down = both_ways(by_root, "cpu")
 
     def gram(Y: Dense) -> Dense:
         found: Dense = (down @ (up @ torch.from_numpy(np.ascontiguousarray(Y)))).numpy()
@@ -114,6 +114,12 @@ def item_graph(matrix: sparse.csr_matrix, n_vectors: int, *, seed: int = 0) -> I
         spectrum = leading_spectrum(gram, n_items, n_vectors, n_products=_PRODUCTS, seed=seed)
         vectors = spectrum.vectors
     return ItemGraph(up, down, degrees, vectors)
+
+
+def _by_root_of_degrees(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, Floats]:
+    """R~, and the weighted degrees of the items, float64[n_items]."""
+    by_user, degrees = (np.asarray(matrix.sum(axis), np.float64).ravel() for axis in (1, 0))
+    return scaled(powers(by_user, -0.5), matrix, powers(degrees, -0.5)), degrees
 
 
 @dataclass(frozen=True)
@@ -138,9 +144,13 @@ def chebyshev_weights(
         return _linear_weights(matrix, items, keep, operators)
     keep_freed_memory()
     graph = item_graph(matrix, 0)
+    scales = [
+        (graph.scale(-each.degree_exponent), graph.scale(each.degree_exponent))
+        for each in operators
+    ]
     parts = []
     for tile in blocks(items, ITEMS_PER_TILE):
-        rows = _rows(graph, operators, tile)
+        rows = _rows(graph, operators, scales, tile)
         rows[np.arange(len(tile)), tile] = 0.0
         parts.append(strongest(rows, keep))
     return sparse.vstack(parts, format="csr")
@@ -150,15 +160,14 @@ def _linear_weights(
     matrix: sparse.csr_matrix, items: Codes, keep: int, operators: Sequence[Operator]
 ) -> sparse.csr_matrix:
     """The same where no term is of a higher order: of c_0 I + c_1 (I - 2P), -2 c_1 P is left."""
-    by_user, degrees = (np.asarray(matrix.sum(axis), np.float64).ravel() for axis in (1, 0))
-    by_root = scaled(powers(by_user, -0.5), matrix, powers(degrees, -0.5))
+    by_root, degrees = _by_root_of_degrees(matrix)
     by_item = by_root.T.tocsr()
+    scales = [powers(degrees, each.degree_exponent) for each in operators]
     parts = []
     for block, products in row_products(by_item, by_root, items):
         own = np.repeat(block, np.diff(products.indptr))
         factors = np.zeros(products.nnz)
-        for each in operators:
-            scale = powers(degrees, each.degree_exponent)
+        for each, scale in zip(operators, scales, strict=True):
             linear = each.coefficients[1] if len(each.coefficients) == _LINEAR else 0.0
             factors -= 2 * linear * scale[products.indices] / scale[own]
         products.data = (products.data * factors).astype(np.float32)
@@ -167,11 +176,17 @@ def _linear_weights(
     return sparse.vstack(parts, format="csr")
 
 
-def _rows(graph: ItemGraph, operators: Sequence[Operator], tile: Codes) -> Dense:
+def _rows(
+    graph: ItemGraph,
+    operators: Sequence[Operator],
+    scales: Sequence[tuple[Dense, Dense]],
+    tile: Codes,
+) -> Dense:
     """The polynomials' weights from the items: float32[len(tile), n_items], in C order.
 
-    The terms are those of the items alone, so that all operators share them: an item's degree
-    scales all of its row.
+    scales: of each operator, the degrees ** -b and ** b, which are the same for all tiles. The
+    terms are those of the items alone, so that all operators share them: an item's degree scales
+    all of its row.
     """
     import torch
 
@@ -184,7 +199,6 @@ def _rows(graph: ItemGraph, operators: Sequence[Operator], tile: Codes) -> Dense
             if number < len(each.coefficients) and each.coefficients[number]:
                 total.add_(term, alpha=each.coefficients[number])
     rows: Dense = np.zeros((len(tile), len(X)), dtype=np.float32)
-    for total, each in zip(totals, operators, strict=True):
-        scale, own = (graph.scale(sign * each.degree_exponent) for sign in (1, -1))
+    for total, (own, scale) in zip(totals, scales, strict=True):
         rows += total.numpy().T * own[tile][:, None] * scale
     return rows

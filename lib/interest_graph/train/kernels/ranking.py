@@ -49,9 +49,18 @@ def ndcg(hits: npt.NDArray[np.bool_], n_relevant: Codes) -> npt.NDArray[np.float
 
     n_relevant: relevant items of each user, at least 1; the ideal list is cut at k.
     """
-    discounts = 1.0 / np.log2(np.arange(2, hits.shape[1] + 2))
-    ideal = np.cumsum(discounts)[np.minimum(n_relevant, hits.shape[1]) - 1]
-    return np.asarray(hits @ discounts / ideal, dtype=np.float64)
+    k = hits.shape[1]
+    return np.asarray(hits @ _discounts(k) / ideal_gain(n_relevant, k), dtype=np.float64)
+
+
+def ideal_gain(n_relevant: Codes, k: int) -> npt.NDArray[np.float64]:
+    """The largest discounted gain of k places for so many relevant items each, at least 1."""
+    gains: npt.NDArray[np.float64] = np.cumsum(_discounts(k))[np.minimum(n_relevant, k) - 1]
+    return gains
+
+
+def _discounts(k: int) -> npt.NDArray[np.float64]:
+    return np.asarray(1.0 / np.log2(np.arange(2, k + 2)))
 
 
 def mean_ndcg(

@@ -15,6 +15,7 @@ from interest_graph.config.base import Section
 from interest_graph.config.train import TrainConfig
 from interest_graph.train.edges import all_pairs, count_edges
 from interest_graph.train.fitted import FittedModel
+from interest_graph.train.tuning.candidates import best_of
 from interest_graph.train.tuning.validation import Trial, log_of, rank_held_out
 
 
@@ -100,8 +101,7 @@ class Als:
             fitted = [held.enter_context(model.fit(edges)) for model in alone]
             ranking = rank_held_out(fitted, edges, validation, config.validation, config.seed)
         trials = ranking.trials[:-1]  # the last one is their blend
-        best = max(trials, key=lambda trial: (trial.metric, -trial.trial))
-        return replace(self, candidates=(self.candidates[best.trial],), trials=trials)
+        return replace(self, candidates=(self.candidates[best_of(trials)],), trials=trials)
 
     def _als(self) -> ALS:
         settings, chosen = self.config.als, self.candidates[0]

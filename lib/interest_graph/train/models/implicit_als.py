@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,20 +11,22 @@ import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from scipy import sparse
 
-from interest_graph.config.models import ValidationConfig
 from interest_graph.config.train import TrainConfig
 from interest_graph.device import several_threads
 from interest_graph.errors import TrainingError
 from interest_graph.train.distributed.all_reduce import as_lists
 from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.distributed.slots import cores_of_lone_task
-from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges, with_validation
+from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.implicit_als import AlsSettings, implicit_factors
 from interest_graph.train.kernels.matrix import read_interactions
-from interest_graph.train.kernels.ranking import mean_ndcg, sample_users
-from interest_graph.train.tuning.validation import TRIAL_COLUMNS, Trial, log_of
+from interest_graph.train.kernels.ranking import Codes, Floats
+from interest_graph.train.tuning.candidates import best_of, try_candidates
+from interest_graph.train.tuning.ensemble_weights import Score
+from interest_graph.train.tuning.validation import Trial, log_of
 
 _COLUMNS = "is_user BOOLEAN, key STRING, vector ARRAY<FLOAT>"
 _ROWS_PER_BATCH = 50_000
@@ -56,7 +56,10 @@ class ImplicitAls:
         self._require_memory(edges)
         tuned = self.tuned(edges, validation) if validation is not None else self
         compute = partial(
-            _vectors, settings=tuned.candidates[0], seed=self.config.seed, n_threads=self._n_threads
+            _vectors,
+            settings=tuned.candidates[0],
+            seed=self.config.seed,
+            n_threads=cores_of_lone_task(self.spark),
         )
         pairs = all_pairs(edges, validation).withColumn("is_held_out", F.lit(False))
         vectors = (
@@ -80,27 +83,13 @@ class ImplicitAls:
         """
         if len(self.candidates) == 1:
             return self
-        compute = partial(
-            _try_candidates,
-            candidates=self.candidates,
-            validation=self.config.validation,
-            seed=self.config.seed,
-            n_threads=self._n_threads,
-        )
-        pairs = with_validation(edges, validation).repartition(1)
-        with worker_errors():
-            rows = pairs.mapInArrow(compute, TRIAL_COLUMNS).collect()  # one row a candidate
-        trials = tuple(Trial(**row.asDict()) for row in rows)
-        best = max(trials, key=lambda trial: (trial.metric, -trial.trial))
-        return replace(self, candidates=(self.candidates[best.trial],), trials=trials)
+        score_of = partial(_score_halfway, seed=self.config.seed)
+        trials = try_candidates(self.candidates, score_of, edges, validation, self.config)
+        return replace(self, candidates=(self.candidates[best_of(trials)],), trials=trials)
 
     def fits(self, counts: EdgeCounts) -> bool:
         """Whether a graph of this size can be fitted within train.worker_mb."""
         return self._bytes(counts) <= self.config.worker_mb * 2**20
-
-    @property
-    def _n_threads(self) -> int:
-        return cores_of_lone_task(self.spark)
 
     def _bytes(self, counts: EdgeCounts) -> float:
         dimension = max(each.dimension for each in self.candidates)
@@ -140,31 +129,13 @@ def _vectors(
         yield from rows.to_batches(_ROWS_PER_BATCH)
 
 
-def _try_candidates(
-    batches: Iterator[pa.RecordBatch],
-    *,
-    candidates: tuple[AlsSettings, ...],
-    validation: ValidationConfig,
-    seed: int,
-    n_threads: int,
-) -> Iterator[pa.RecordBatch]:
-    interactions = read_interactions(batches)
-    users = sample_users(interactions.n_held_out, at_most=validation.users, seed=seed)
-    seen = interactions.matrix
-    for number, settings in enumerate(candidates):
-        started = time.monotonic()
-        with several_threads(n_threads):
-            halfway = replace(settings, iterations=-(-settings.iterations // 2))
-            X, Y = implicit_factors(seen, halfway, seed=seed)
-            metric = mean_ndcg(
-                lambda block, X=X, Y=Y: X[block] @ Y.T,  # type: ignore[misc]
-                seen,
-                interactions.held_out,
-                interactions.n_held_out,
-                users,
-                validation.k,
-            )
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        yield pa.RecordBatch.from_pylist(
-            [vars(Trial(number, metric, time.monotonic() - started, peak_mb))]
-        )
+def _score_halfway(matrix: sparse.csr_matrix, settings: AlsSettings, *, seed: int) -> Score:
+    """Scores of rows of users after half of the iterations."""
+    halfway = replace(settings, iterations=-(-settings.iterations // 2))
+    X, Y = implicit_factors(matrix, halfway, seed=seed)
+
+    def score(block: Codes) -> Floats:
+        scores: Floats = X[block] @ Y.T
+        return scores
+
+    return score

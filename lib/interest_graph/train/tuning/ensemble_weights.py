@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from interest_graph.largest import largest_columns
-from interest_graph.train.kernels.ranking import Codes, Floats, blocks_of
+from interest_graph.train.kernels.ranking import Codes, Floats, blocks_of, ideal_gain
 from interest_graph.train.tuning.filter_bank import FilterBank, FilterSettings, FilterSum
 
 Score = Callable[[Codes], Floats]
@@ -67,9 +67,8 @@ class Pool:
         is_before |= (others == own) & (np.arange(scores.shape[1]) < columns[:, None])
         places = np.count_nonzero(is_before, axis=1)
         gains = np.where(places < k, 1.0 / np.log2(places + 2.0), 0.0)
-        ideal = np.cumsum(1.0 / np.log2(np.arange(2.0, k + 2.0)))
         total = np.bincount(users, gains, minlength=len(scores))
-        return np.asarray(total / ideal[np.minimum(self.n_relevant, k) - 1], dtype=np.float64)
+        return np.asarray(total / ideal_gain(self.n_relevant, k), dtype=np.float64)
 
     def deviations(self) -> Weights:
         """Mean over users of the standard deviation of a source's scores; float64 [n_sources]."""

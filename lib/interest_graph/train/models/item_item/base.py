@@ -6,8 +6,6 @@ of them still holds the whole matrix, so train.worker_mb limits the size of the 
 
 from __future__ import annotations
 
-import resource
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +17,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from scipy import sparse
 
-from interest_graph.config.models import ValidationConfig
 from interest_graph.config.train import TrainConfig
 from interest_graph.device import several_threads
 from interest_graph.errors import TrainingError
@@ -27,12 +24,14 @@ from interest_graph.item_weights import kept_in_memory
 from interest_graph.partition_keys import keys_of_partitions
 from interest_graph.train.distributed.errors import worker_errors
 from interest_graph.train.distributed.slots import cores_of_lone_task
-from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges, with_validation
+from interest_graph.train.edges import EdgeCounts, all_pairs, count_edges
 from interest_graph.train.fitted import FittedModel
 from interest_graph.train.kernels.item_item import ITEMS_PER_BLOCK
-from interest_graph.train.kernels.matrix import Interactions, read_interactions
-from interest_graph.train.kernels.ranking import mean_ndcg, sample_users
-from interest_graph.train.tuning.validation import TRIAL_COLUMNS, Trial, log_of
+from interest_graph.train.kernels.matrix import read_interactions
+from interest_graph.train.kernels.ranking import Codes, Floats
+from interest_graph.train.tuning.candidates import best_of, try_candidates
+from interest_graph.train.tuning.ensemble_weights import Score
+from interest_graph.train.tuning.validation import Trial, log_of
 from interest_graph.weight_blocks import BLOCK_COLUMNS, WeightBlock, write_blocks
 
 # (R, items, **settings) -> weights [len(items), n_items]; see kernels/item_item.py.
@@ -124,20 +123,9 @@ class WholeMatrixModel:
     def _choose(self, edges: DataFrame, validation: DataFrame) -> WholeMatrixModel:
         if len(self.candidates) == 1:
             return self
-        compute = partial(
-            _try_candidates,
-            recipe=self.recipe,
-            candidates=self.candidates,
-            validation=self.config.validation,
-            seed=self.config.seed,
-            n_threads=cores_of_lone_task(self.spark),
-        )
-        pairs = with_validation(edges, validation).repartition(1)
-        with worker_errors():
-            rows = pairs.mapInArrow(compute, TRIAL_COLUMNS).collect()  # one row a candidate
-        trials = tuple(Trial(**row.asDict()) for row in rows)
-        best = max(trials, key=lambda trial: (trial.metric, -trial.trial))
-        return replace(self, candidates=(self.candidates[best.trial],), trials=trials)
+        score_of = partial(_score_of, recipe=self.recipe)
+        trials = try_candidates(self.candidates, score_of, edges, validation, self.config)
+        return replace(self, candidates=(self.candidates[best_of(trials)],), trials=trials)
 
     def _weights(self, pairs: DataFrame) -> DataFrame:
         """Compute BLOCK_COLUMNS, by one task a slot if divisible: each gets all pairs."""
@@ -191,40 +179,12 @@ def _weight_batches(
     yield from write_blocks(WeightBlock(interactions.items, interactions.items, weights))
 
 
-def _try_candidates(
-    batches: Iterator[pa.RecordBatch],
-    *,
-    recipe: Recipe,
-    candidates: tuple[KernelSettings, ...],
-    validation: ValidationConfig,
-    seed: int,
-    n_threads: int,
-) -> Iterator[pa.RecordBatch]:
-    interactions = read_interactions(batches)
-    for number, settings in enumerate(candidates):
-        started = time.monotonic()
-        with several_threads(n_threads):
-            weights = recipe.weights(interactions.matrix, 0, 1, settings)
-            metric = validation_ndcg(interactions, weights, validation, seed)
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        trial = Trial(number, metric, time.monotonic() - started, peak_mb)
-        yield pa.RecordBatch.from_pylist([vars(trial)])
+def _score_of(matrix: sparse.csr_matrix, settings: KernelSettings, *, recipe: Recipe) -> Score:
+    """Scores R @ W of rows of users, by weights of all items."""
+    weights = recipe.weights(matrix, 0, 1, settings)
 
+    def score(block: Codes) -> Floats:
+        scores: Floats = (matrix[block] @ weights).toarray()
+        return scores
 
-def validation_ndcg(
-    interactions: Interactions, weights: sparse.csr_matrix, validation: ValidationConfig, seed: int
-) -> float:
-    """Mean NDCG@k on the held-out pairs, with unseen items ranked by R @ W.
-
-    weights: W float32 [n_items, n_items]; validation: k, and the number of users to sample.
-    """
-    users = sample_users(interactions.n_held_out, at_most=validation.users, seed=seed)
-    seen = interactions.matrix
-    return mean_ndcg(
-        lambda block: (seen[block] @ weights).toarray(),
-        seen,
-        interactions.held_out,
-        interactions.n_held_out,
-        users,
-        validation.k,
-    )
+    return score
